@@ -1,0 +1,65 @@
+import * as z from "zod/mini";
+
+/** The environment variables through which the stack tells the functions where things are. Declared only here. */
+export const variables = {
+  settings: "RESIGN_SETTINGS",
+  keysSecretId: "KEYS_SECRET_ID",
+  tokenSecretId: "TOKEN_SECRET_ID",
+  ledgerTable: "LEDGER_TABLE",
+  queueUrl: "QUEUE_URL",
+  deadLettersUrl: "DEAD_LETTERS_URL",
+} as const;
+
+/** The field that marks a secret as not filled in yet: the stack creates both secrets with it. */
+export const placeholder = "fillMeIn";
+
+const settingsSchema = z.object({
+  genauth: z.object({ host: z.string(), userPoolId: z.string() }),
+  lark: z.object({
+    provider: z.string(),
+    userIdField: z.enum(["open_id", "union_id", "user_id"]),
+    appId: z.optional(z.string()),
+    strictTimestamp: z.boolean(),
+  }),
+  allowedProviders: z.array(z.string()),
+  operators: z.object({ api: z.array(z.string()) }),
+  protected: z.array(z.string()),
+  brake: z.object({
+    perHour: z.number(),
+    perDay: z.number(),
+    percentPerDay: z.number(),
+    headcount: z.union([z.number(), z.literal("ask")]),
+  }),
+  maxEventAgeSeconds: z.number(),
+  dryRun: z.boolean(),
+  lookUp: z.boolean(),
+  graceDays: z.number(),
+  endSessionsIn: z.array(z.string()),
+  retry: z.object({
+    firstDelaySeconds: z.number(),
+    maxDelaySeconds: z.number(),
+    giveUpAfterSeconds: z.number(),
+  }),
+});
+
+/** The settings as the functions read them; `lib/settings.ts` documents and validates each. */
+export type RuntimeSettings = z.infer<typeof settingsSchema>;
+
+/** Throws an error that names the variable when it is missing: the function was not deployed by this stack. */
+export function readVariable(environment: NodeJS.ProcessEnv, name: keyof typeof variables): string {
+  const value = environment[variables[name]];
+  if (!value) throw new Error(`The environment variable ${variables[name]} is not set`);
+  return value;
+}
+
+export const readSettings = (environment: NodeJS.ProcessEnv): RuntimeSettings =>
+  settingsSchema.parse(JSON.parse(readVariable(environment, "settings")));
+
+/**
+ * For every AWS client: a call that hangs is given up in time to say 503 before the sender gives up on us
+ * (Lark waits 3 s).
+ */
+export const clientConfig = {
+  maxAttempts: 2,
+  requestHandler: { connectionTimeout: 700, requestTimeout: 1_400, throwOnRequestTimeout: true },
+};

@@ -1,0 +1,76 @@
+/** What an alarm or a dashboard can watch. Each is a count. */
+export type Metric =
+  | "Accepted"
+  | "Repeated"
+  | "Refused"
+  | "Malformed"
+  | "UnusableDeparture"
+  | "Renamed"
+  | "KeysNotFilledIn"
+  | "Unavailable"
+  | "Resigned"
+  | "Suspended"
+  | "NotFound"
+  | "Duplicate"
+  | "Held"
+  | "BrakeTripped"
+  | "Failed"
+  | "Retried"
+  | "TokenRefused"
+  | "Unconfirmed"
+  | "Swept";
+
+export const metricNamespace = "ResignWebhook";
+
+export type Facts = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** Structured lines on standard output; CloudWatch reads the metric out of them (embedded metric format). */
+export interface Log {
+  info(message: string, facts?: Facts): void;
+  warn(message: string, facts?: Facts): void;
+  error(message: string, facts?: Facts): void;
+  /** Counts one and says why, in a single line. */
+  count(metric: Metric, message: string, facts?: Facts, level?: "INFO" | "WARN" | "ERROR"): void;
+}
+
+export function createLog(service: string, write: (line: string) => void = console.log, now = () => Date.now()): Log {
+  const line = (level: string, message: string, facts: Facts = {}, more: object = {}) =>
+    write(
+      JSON.stringify({
+        level,
+        message,
+        service,
+        timestamp: new Date(now()).toISOString(),
+        ...facts,
+        ...more,
+      }),
+    );
+  return {
+    info: (message, facts) => line("INFO", message, facts),
+    warn: (message, facts) => line("WARN", message, facts),
+    error: (message, facts) => line("ERROR", message, facts),
+    count: (metric, message, facts, level = "INFO") =>
+      line(level, message, facts, {
+        [metric]: 1,
+        _aws: {
+          Timestamp: now(),
+          CloudWatchMetrics: [
+            { Namespace: metricNamespace, Dimensions: [[]], Metrics: [{ Name: metric, Unit: "Count" }] },
+          ],
+        },
+      }),
+  };
+}
+
+/** What may be logged of an unexpected error: its kind, never its text, which can quote what it choked on. */
+export function kindOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const { code, cause } = error as NodeJS.ErrnoException;
+  return (cause as NodeJS.ErrnoException | undefined)?.code ?? code ?? error.name;
+}
+
+/** Where an unexpected error came from, without its text. */
+export function traceOf(error: unknown): { error: string; trace: string | undefined } {
+  const frames = error instanceof Error ? error.stack?.split("\n").filter((line) => /^\s+at /.test(line)) : undefined;
+  return { error: kindOf(error), trace: frames?.slice(0, 8).join("\n") };
+}

@@ -1,0 +1,48 @@
+/**
+ * Every way a request can fail: a small closed family, each with its HTTP status and a stable code.
+ * Made where the fact is known, turned into an answer in `http.ts`.
+ */
+const family = {
+  malformed: [400, "The request is malformed"],
+  unauthorized: [401, "The request could not be verified"],
+  forbidden: [403, "The caller may not do this"],
+  second_operator_needed: [403, "A second operator must approve this one"],
+  not_found: [404, "Not found"],
+  conflict: [409, "The resignation's status does not allow this"],
+  too_large: [413, "The request is larger than 256 kB"],
+  unsupported_media_type: [415, "The body must be JSON"],
+  id_reused: [422, "This webhook-id was used before with another request"],
+  invalid_user_id: [422, "The user id is no sync relation of an allowed provider"],
+  occurred_in_future: [422, "occurredAt lies in the future"],
+  keys_not_filled_in: [503, "The keys of this source are not filled in yet"],
+  unavailable: [503, "The departure could not be written down; send it again"],
+} as const satisfies Record<string, readonly [status: number, title: string]>;
+
+export type ProblemCode = keyof typeof family;
+
+/** An expected failure. `reason` is for the log alone and is never part of an answer. */
+export class Problem extends Error {
+  override readonly name = "Problem";
+  readonly code: ProblemCode;
+  readonly status: number;
+  readonly title: string;
+  readonly detail: string | undefined;
+  readonly reason: string | undefined;
+  /** Further members of the answer. */
+  readonly members: Readonly<Record<string, string>>;
+
+  constructor(code: ProblemCode, facts: { detail?: string; reason?: string; members?: Record<string, string> } = {}) {
+    super(facts.reason ?? facts.detail ?? family[code][1]);
+    this.code = code;
+    [this.status, this.title] = family[code];
+    this.detail = facts.detail;
+    this.reason = facts.reason;
+    this.members = facts.members ?? {};
+  }
+}
+
+/** A failed proof. `reason` names the failed check for the log; the sender sees the same 401 for all of them. */
+export const refused = (reason: string) => new Problem("unauthorized", { reason });
+
+/** Authentic but unreadable: the sender proved who they are, and what they said cannot be understood. */
+export const malformed = (detail: string) => new Problem("malformed", { detail });
