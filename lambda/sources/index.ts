@@ -1,0 +1,87 @@
+import type { RuntimeSettings } from "../environment.ts";
+import type { Answer, Request } from "../http.ts";
+import type { Metric } from "../log.ts";
+import type { Departure, Resignation, Status, SyncRelation } from "../resignation.ts";
+import type { Keys } from "../secrets.ts";
+import { api } from "./api.ts";
+import { lark } from "./lark.ts";
+import { wechatwork } from "./wechatwork.ts";
+
+/** Every source. A new one is one new file and one line here. */
+const sources = [lark, wechatwork, api] as const;
+
+/** What a verified request asks of us. */
+export type Received =
+  /** Nothing to write down: a URL check, an event that is no departure. */
+  | { kind: "answer"; answer: Answer; notices?: Notice[] }
+  /** To be written down before it is answered. */
+  | {
+      kind: "departures";
+      departures: Departure[];
+      /** People who came back: what waits for them is called off. */
+      returns?: Return[];
+      notices?: Notice[];
+      /** How long the answer may wait for the outcome. */
+      waitSeconds?: number;
+      answer: (taken: Resignation[]) => Answer;
+    }
+  | { kind: "find"; id: string; answer: (found: Resignation) => Answer }
+  | {
+      kind: "list";
+      query: {
+        status?: Status | undefined;
+        userId?: string | undefined;
+        since?: Date | undefined;
+        limit: number;
+      };
+      cursor: string | undefined;
+    }
+  | { kind: "act"; act: Act };
+
+/** Somebody is back at the source that told of their departure. */
+export interface Return {
+  readonly userId: SyncRelation;
+  readonly by: string;
+  readonly occurredAt: Date;
+}
+
+export type ActName = "approve" | "cancel" | "retry";
+
+/** What an operator wants done with a resignation. */
+export interface Act {
+  readonly name: ActName;
+  readonly id: string;
+  /** The signing caller; `operator` is the person behind it. */
+  readonly caller: string;
+  readonly operator: string;
+  readonly reason?: string;
+  /** Unique for the request: the same one is good for one act only. */
+  readonly requestId: string;
+}
+
+/** Something in a verified request that an operator must hear of. Carries no personal field. */
+export interface Notice {
+  readonly metric: Metric;
+  readonly message: string;
+  readonly facts?: Readonly<Record<string, string>>;
+}
+
+export interface Context<S extends keyof Keys> {
+  readonly keys: Keys[S];
+  readonly settings: RuntimeSettings;
+  readonly now: Date;
+}
+
+/** One source: its routes, each of which verifies a request and maps it. Throws `Problem`s. */
+export interface Source<S extends keyof Keys = keyof Keys> {
+  /** The section of the keys that it needs. Where that is absent, the source is off. */
+  readonly section: S;
+  readonly routes: Readonly<Record<string, (request: Request, context: Context<S>) => Received>>;
+}
+
+/** Which source answers a route, as in `POST /lark`. */
+export const routes: ReadonlyMap<string, Source> = new Map(
+  (sources as readonly unknown[] as readonly Source[]).flatMap((source) =>
+    Object.keys(source.routes).map((route) => [route, source] as const),
+  ),
+);

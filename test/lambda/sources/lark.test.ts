@@ -1,0 +1,188 @@
+import { createHash } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { decrypt, lark } from "../../../lambda/sources/lark.ts";
+import { encryptLark, larkDeleted, type SignedRequest, signLark } from "../../../local/sign.ts";
+import { now, problemOf, settings, toRequest } from "../../parts.ts";
+import { readVectors } from "../../vectors.ts";
+
+const both = { encryptKey: ["an encrypt key"], verificationToken: ["a token"] };
+const signing = { encryptKey: "an encrypt key" };
+const deleted = larkDeleted({ open_id: "ou_1", union_id: "on_1", user_id: "u1" }, { token: "a token", eventId: "e1", now });
+
+function receive(request: SignedRequest, keys: object = both, changes: object = {}) {
+  const route = lark.routes["POST /lark"];
+  return route?.(toRequest(request), { keys, settings: settings(changes), now });
+}
+
+const signed = (content: object) => receive(signLark(content, signing, now));
+const urlCheck = { type: "url_verification", challenge: "abc", token: "a token" };
+
+describe("an event", () => {
+  test("encrypted and signed, is a departure", () => {
+    expect(signed(deleted)).toMatchObject({
+      kind: "departures",
+      departures: [{ source: "lark", eventId: "e1", userId: "lark:ou_1", occurredAt: now, requestedBy: "lark" }],
+    });
+  });
+
+  test("without an encrypt key is proved by the token alone", () => {
+    const keys = { verificationToken: ["a token"] };
+    expect(receive(signLark(deleted, {}), keys)).toMatchObject({ departures: [{ userId: "lark:ou_1" }] });
+    const other = { ...deleted, header: { ...deleted.header, token: "another" } };
+    expect(problemOf(() => receive(signLark(other, {}), keys))).toBe("unauthorized: verification token");
+  });
+
+  test.each([
+    ["union_id", "lark-international", "lark-international:on_1"],
+    ["user_id", "lark", "lark:u1"],
+  ])("is mapped by %s of %s", (userIdField, provider, userId) => {
+    const request = signLark(deleted, signing, now);
+    expect(receive(request, both, { lark: { userIdField, provider } })).toMatchObject({ departures: [{ userId }] });
+  });
+
+  test("is verified with the old and the new key, while both stand in the secret", () => {
+    const keys = { encryptKey: ["new", "an encrypt key"], verificationToken: ["new", "a token"] };
+    expect(receive(signLark(deleted, signing, now), keys)).toMatchObject({ departures: [{ userId: "lark:ou_1" }] });
+  });
+
+  test("without the configured id is answered 200 and told of", () => {
+    const event = larkDeleted({ open_id: "ou_1" }, { token: "a token", now });
+    const received = receive(signLark(event, signing, now), both, { lark: { userIdField: "user_id" } });
+    expect(received).toMatchObject({ kind: "answer", answer: { statusCode: 200 }, notices: [{ metric: "UnusableDeparture" }] });
+  });
+
+  test("of another app is refused where the app is configured", () => {
+    const request = signLark(deleted, signing, now);
+    expect(problemOf(() => receive(request, both, { lark: { appId: "cli_other" } }))).toBe("unauthorized: app id");
+    expect(receive(request, both, { lark: { appId: "cli_local" } })).toMatchObject({ kind: "departures" });
+  });
+});
+
+describe("what an event says", () => {
+  const updated = (status: object, oldStatus?: object, eventType = "contact.user.updated_v3") => ({
+    schema: "2.0",
+    header: { event_id: "e2", event_type: eventType, create_time: String(now.getTime()), token: "a token" },
+    event: { object: { open_id: "ou_1", status }, old_object: oldStatus && { status: oldStatus } },
+  });
+  const told = (content: object) => {
+    const received = signed(content);
+    if (received?.kind !== "departures") return "nothing";
+    return received.departures.length ? "left" : "returned";
+  };
+
+  test.each([
+    ["turned resigned", { is_resigned: true }, { is_resigned: false }, "left"],
+    ["resigned, of before it says nothing", { is_resigned: true }, undefined, "left"],
+    ["was resigned already", { is_resigned: true }, { is_resigned: true }, "nothing"],
+    ["frozen", { is_frozen: true, is_resigned: false }, { is_frozen: false }, "nothing"],
+    ["exited by himself", { is_exited: true, is_resigned: false }, { is_exited: false }, "nothing"],
+    ["a text for a truth", { is_resigned: "true" }, undefined, "nothing"],
+    ["taken back", { is_resigned: false }, { is_resigned: true }, "returned"],
+  ])("updated: %s", (_, status, oldStatus, expected) => {
+    expect(told(updated(status, oldStatus))).toBe(expected);
+  });
+
+  test("others are nobody's departure", () => {
+    expect(told(updated({}, {}, "contact.scope.updated_v3"))).toBe("nothing");
+    expect(told(updated({}, {}, "im.message.receive_v1"))).toBe("nothing");
+    expect(told(updated({}, {}, "contact.user.created_v3"))).toBe("returned");
+  });
+
+  test("schema 1.0: user_leave, and user_status_change", () => {
+    const event = (fields: object) => ({ uuid: "u1", ts: "1795485600.7171419", type: "event_callback", token: "a token", event: fields });
+    const left = signed(event({ type: "user_leave", open_id: "ou_1", employee_id: "e" }));
+    expect(left).toMatchObject({ departures: [{ eventId: "u1", userId: "lark:ou_1" }] });
+    expect(left?.kind === "departures" && left.departures[0]?.occurredAt.toISOString()).toBe("2026-11-24T02:00:00.717Z");
+    expect(told(event({ type: "user_status_change", open_id: "ou_1", current_status: { is_resigned: true } }))).toBe("left");
+    expect(told(event({ type: "user_update", open_id: "ou_1" }))).toBe("nothing");
+  });
+
+  test.each([
+    ["1795485600", 0],
+    ["1795485600000", 0],
+    ["1795485600000000", 0],
+  ])("create_time %s has its own unit", (createTime) => {
+    const received = signed({ ...deleted, header: { ...deleted.header, create_time: createTime } });
+    expect(received?.kind === "departures" && received.departures[0]?.occurredAt).toEqual(now);
+  });
+});
+
+describe("the URL check", () => {
+  test("comes unsigned, and is answered on decryption and token", () => {
+    const request = signLark(urlCheck, signing, now, false);
+    expect(receive(request)).toEqual({
+      kind: "answer",
+      answer: expect.objectContaining({ statusCode: 200, body: '{"challenge":"abc"}' }),
+    });
+    expect(receive(signLark(urlCheck, {}), { verificationToken: ["a token"] })).toMatchObject({ answer: { statusCode: 200 } });
+  });
+
+  test.each([
+    ["an event without a signature", signLark(deleted, signing, now, false), "unauthorized: signature missing"],
+    ["a wrong token", signLark({ ...urlCheck, token: "x" }, signing, now, false), "unauthorized: verification token"],
+    ["no token", signLark({ type: "url_verification", challenge: "abc" }, signing, now, false), "unauthorized: verification token"],
+    ["plain, though there is an encrypt key", signLark(urlCheck, {}), "unauthorized: decryption"],
+    ["encrypted with another key", signLark(urlCheck, { encryptKey: "other" }, now, false), "unauthorized: decryption"],
+  ])("%s is refused", (_, request, expected) => {
+    expect(problemOf(() => receive(request))).toBe(expected);
+  });
+});
+
+describe("a signature", () => {
+  const request = signLark(deleted, signing, now);
+  const changed = (headers: Record<string, string>) => receive({ ...request, headers: { ...request.headers, ...headers } });
+
+  test.each([
+    ["of another key", () => receive(signLark(deleted, { encryptKey: "other" }, now)), "unauthorized: signature"],
+    ["in capitals", () => changed({ "x-lark-signature": request.headers["x-lark-signature"]?.toUpperCase() ?? "" }), "unauthorized: signature form"],
+    ["empty", () => changed({ "x-lark-signature": "" }), "unauthorized: signature form"],
+    ["over another nonce", () => changed({ "x-lark-request-nonce": "other" }), "unauthorized: signature"],
+    ["over the body in other white space", () => receive({ ...request, body: request.body.replace(":", ": ") }), "unauthorized: signature"],
+    ["two days old", () => receive(signLark(deleted, signing, new Date(now.getTime() - 2 * 86_400_000))), "unauthorized: timestamp"],
+    ["of tomorrow's tomorrow", () => receive(signLark(deleted, signing, new Date(now.getTime() + 2 * 86_400_000))), "unauthorized: timestamp"],
+  ])("%s is refused", (_, act, expected) => {
+    expect(problemOf(act)).toBe(expected);
+  });
+
+  test("whose digits moved between timestamp and nonce is refused for its form, unless the setting allows it", () => {
+    const { "x-lark-request-timestamp": timestamp = "", "x-lark-request-nonce": nonce = "" } = request.headers;
+    const shifted = {
+      ...request,
+      headers: { ...request.headers, "x-lark-request-timestamp": timestamp.slice(0, 9), "x-lark-request-nonce": timestamp.slice(9) + nonce },
+    };
+    expect(problemOf(() => receive(shifted))).toBe("unauthorized: timestamp form 999999999");
+    expect(receive(shifted, both, { lark: { strictTimestamp: false } })).toMatchObject({ kind: "departures" });
+  });
+
+  test("that is right over what is no event is malformed", () => {
+    const sign = (body: string) => {
+      const signature = createHash("sha256").update(`1795485600nonce${signing.encryptKey}${body}`).digest("hex");
+      const headers = { "x-lark-request-timestamp": "1795485600", "x-lark-request-nonce": "nonce", "x-lark-signature": signature };
+      return receive({ method: "POST", path: "/lark", headers, body });
+    };
+    expect(problemOf(() => sign("{"))).toBe("malformed");
+    expect(problemOf(() => sign("[]"))).toBe("malformed");
+    expect(problemOf(() => sign('{"schema":"2.0","header":{"token":"a token"}}'))).toBe("malformed");
+    expect(problemOf(() => sign('{"encrypt":"!!"}'))).toBe("unauthorized: decryption");
+  });
+});
+
+describe("decryption", () => {
+  const published = readVectors<{ larkDecrypt: { encryptKey: string; encrypt: string; plaintext: string }[] }>("others.json");
+  test.skipIf(!published)("gives the published answers", () => {
+    for (const { encrypt, encryptKey, plaintext } of published?.larkDecrypt ?? []) {
+      expect(decrypt(encrypt, encryptKey).toString()).toBe(plaintext);
+    }
+  });
+
+  test.each([
+    ["no text", 1],
+    ["empty", ""],
+    ["no block after the IV", Buffer.alloc(16).toString("base64")],
+    ["half a block", Buffer.alloc(40).toString("base64")],
+    ["junk that a lenient decoder skips", `${encryptLark("{}", "key")}\n`],
+    ["url-safe letters", "-_-_".repeat(16)],
+  ])("of %s is refused", (_, encrypted) => {
+    expect(problemOf(() => decrypt(encrypted, "key"))).toBe("unauthorized: decryption");
+  });
+});

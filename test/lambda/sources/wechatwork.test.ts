@@ -1,0 +1,205 @@
+import { createCipheriv, randomBytes } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { decrypt, sign, wechatwork } from "../../../lambda/sources/wechatwork.ts";
+import { encryptWechatwork, type SignedRequest, signWechatwork, signWechatworkCheck, wechatworkDeleted } from "../../../local/sign.ts";
+import { now, problemOf, settings, toRequest } from "../../parts.ts";
+import { readVectors } from "../../vectors.ts";
+
+const encodingAesKey = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+const one = { token: "aToken", encodingAesKey, receiveId: "ww1" };
+const keys = { token: ["aToken"], encodingAesKey: [encodingAesKey], receiveIds: ["ww1"] };
+const seconds = now.getTime() / 1000;
+
+function receive(request: SignedRequest, given = keys) {
+  const [path = ""] = request.path.split("?");
+  return wechatwork.routes[`${request.method} ${path}`]?.(toRequest(request), { keys: given, settings: settings(), now });
+}
+
+const told = (xml: string) => receive(signWechatwork(xml, one, now));
+const event = (fields: string) =>
+  `<xml><ToUserName><![CDATA[ww1]]></ToUserName><FromUserName><![CDATA[sys]]></FromUserName><CreateTime>${seconds}</CreateTime>` +
+  `<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[change_contact]]></Event>${fields}</xml>`;
+
+describe("a departure", () => {
+  test("is delete_user", () => {
+    expect(told(wechatworkDeleted("zhangsan", "ww1", now))).toMatchObject({
+      kind: "departures",
+      departures: [
+        { source: "wechatwork", eventId: `ww1|delete_user|zhangsan|${seconds}`, userId: "wechatwork:zhangsan", occurredAt: now },
+      ],
+    });
+  });
+
+  test("is update_user with Status 5, where it is sent", () => {
+    const update = (status: string) => event(`<ChangeType>update_user</ChangeType><UserID>a</UserID>${status}`);
+    expect(told(update("<Status>5</Status>"))).toMatchObject({ departures: [{ userId: "wechatwork:a" }] });
+    for (const status of ["", "<Status>1</Status>", "<Status>4</Status>", "<Status>05</Status>"]) {
+      expect(told(update(status))).toMatchObject({ kind: "answer", answer: { statusCode: 200, body: "success" }, notices: [] });
+    }
+  });
+
+  test("in suite form is told by suite and corp", () => {
+    const xml = `<xml><SuiteId>s1</SuiteId><AuthCorpId>c1</AuthCorpId><InfoType>change_contact</InfoType><TimeStamp>${seconds}</TimeStamp><ChangeType>delete_user</ChangeType><UserID>a</UserID></xml>`;
+    expect(told(xml)).toMatchObject({ departures: [{ eventId: `s1|c1|delete_user|a|${seconds}`, userId: "wechatwork:a" }] });
+  });
+
+  test.each(["00123", "1e5", "__proto__", "a".repeat(64), "A.b-c@d_E", "0x10", "true"])("keeps the id %s as it is", (id) => {
+    expect(told(wechatworkDeleted(id, "ww1", now))).toMatchObject({ departures: [{ userId: `wechatwork:${id}` }] });
+  });
+
+  test("of an unknown id form is taken, and told of", () => {
+    expect(told(wechatworkDeleted("张三", "ww1", now))).toMatchObject({
+      departures: [{ userId: "wechatwork:张三" }],
+      notices: [{ metric: "UnusableDeparture" }],
+    });
+  });
+
+  test("without a usable id is answered and told of", () => {
+    for (const id of ["", "<UserID> a</UserID>", "<UserID>a</UserID><UserID>b</UserID>"]) {
+      const received = told(event(`<ChangeType>delete_user</ChangeType>${id}`));
+      expect(received).toMatchObject({ kind: "answer", answer: { body: "success" }, notices: [{ metric: "UnusableDeparture" }] });
+    }
+  });
+
+  test("without CreateTime is as old as its request", () => {
+    const xml = event("<ChangeType>delete_user</ChangeType><UserID>a</UserID>").replace(/<CreateTime>.*<\/CreateTime>/, "");
+    expect(told(xml)).toMatchObject({ departures: [{ occurredAt: now, eventId: `ww1|delete_user|a|${seconds}` }] });
+  });
+});
+
+test("nobody leaves by a rename, a move out of view, or a department's change", () => {
+  const rename = event("<ChangeType>update_user</ChangeType><UserID>a</UserID><NewUserID>b</NewUserID>");
+  expect(told(rename)).toMatchObject({ kind: "answer", notices: [{ metric: "Renamed" }] });
+  const unsubscribe = event("").replace("change_contact", "unsubscribe").replace("sys", "a");
+  for (const xml of [unsubscribe, event("<ChangeType>delete_party</ChangeType><Id>1</Id>"), event("<ChangeType>update_tag</ChangeType>")]) {
+    expect(told(xml)).toMatchObject({ kind: "answer", answer: { body: "success" }, notices: [] });
+  }
+});
+
+test("somebody who is created again has returned", () => {
+  const received = told(event("<ChangeType>create_user</ChangeType><UserID>a</UserID>"));
+  expect(received).toMatchObject({ departures: [], returns: [{ userId: "wechatwork:a", by: "wechatwork", occurredAt: now }] });
+});
+
+test("an authentic event that is no such XML is answered and told of", () => {
+  for (const message of ["hello", "<xml><a b='1'/></xml>", "<xml><!-- --></xml>"]) {
+    expect(told(message)).toMatchObject({ kind: "answer", answer: { body: "success" }, notices: [{ metric: "Malformed" }] });
+  }
+});
+
+test("the URL check is answered with the bare text, a number too large for a number", () => {
+  const received = receive(signWechatworkCheck("94966531020182955848408", one, now));
+  expect(received).toMatchObject({ kind: "answer", answer: { statusCode: 200, body: "94966531020182955848408" } });
+});
+
+test("the old and the new keys both serve", () => {
+  const given = { token: ["new", "aToken"], encodingAesKey: ["b".repeat(43), encodingAesKey], receiveIds: ["x", "ww1"] };
+  expect(receive(signWechatwork(wechatworkDeleted("a", "ww1", now), one, now), given)).toMatchObject({ kind: "departures" });
+});
+
+describe("refused", () => {
+  const good = signWechatwork(wechatworkDeleted("a", "ww1", now), one, now);
+  const withPath = (change: (path: string) => string) => receive({ ...good, path: change(good.path) });
+
+  test.each([
+    ["another token", () => receive(signWechatwork("<xml/>", { ...one, token: "x" }, now)), "unauthorized: signature"],
+    ["another key", () => receive(signWechatwork("<xml/>", { ...one, encodingAesKey: "b".repeat(43) }, now)), "unauthorized: decryption or receiveid"],
+    ["another receiver", () => receive(signWechatwork("<xml/>", { ...one, receiveId: "ww2" }, now)), "unauthorized: decryption or receiveid"],
+    ["no signature", () => withPath((path) => path.replace("msg_signature", "other")), "unauthorized: query"],
+    ["a repeated parameter", () => withPath((path) => `${path}&nonce=1`), "unauthorized: query"],
+    ["a signature in capitals", () => withPath((path) => path.replace(/msg_signature=[0-9a-f]+/, (text) => text.slice(0, 14) + text.slice(14).toUpperCase())), "unauthorized: query"],
+    ["a timestamp of another form", () => withPath((path) => path.replace(/timestamp=\d/, "timestamp=")), "unauthorized: query"],
+    ["a bad escape", () => withPath((path) => `${path}&x=%E0%A4%A`), "unauthorized: query"],
+    ["an envelope without Encrypt", () => receive({ ...good, body: "<xml></xml>" }), "unauthorized: query"],
+    ["an envelope that is no XML", () => receive({ ...good, body: "{}" }), "unauthorized: envelope"],
+    ["an entity bomb", () => receive({ ...good, body: '<!DOCTYPE x [<!ENTITY a "b">]><xml><Encrypt>&a;</Encrypt></xml>' }), "unauthorized: envelope"],
+  ])("%s", (_, act, expected) => {
+    expect(problemOf(act)).toBe(expected);
+  });
+
+  test("timestamp and nonce that changed places: the signature allows it, the form does not", () => {
+    const swap = (path: string) => path.replace(/timestamp=(\w+)&nonce=(\w+)/, "timestamp=$2&nonce=$1");
+    expect(problemOf(() => withPath(swap))).toBe("unauthorized: query");
+  });
+});
+
+describe("decryption", () => {
+  const key = Buffer.from(`${encodingAesKey}=`, "base64");
+  const seal = (plain: Buffer) => {
+    const cipher = createCipheriv("aes-256-cbc", key, key.subarray(0, 16)).setAutoPadding(false);
+    return Buffer.concat([cipher.update(plain), cipher.final()]).toString("base64");
+  };
+  const frame = (length: number, rest: string, padding = 0) => {
+    const size = Buffer.alloc(4);
+    size.writeUInt32BE(length);
+    const plain = Buffer.concat([randomBytes(16), size, Buffer.from(rest)]);
+    const fill = padding || 32 - (plain.length % 32);
+    return Buffer.concat([plain, Buffer.alloc(32 - (plain.length % 32), fill)]);
+  };
+
+  test("pads to 32, where Node's own unpadding fails", () => {
+    for (let length = 0; length < 70; length += 1) {
+      const message = "x".repeat(length);
+      expect(decrypt(encryptWechatwork(message, one), encodingAesKey)?.message.toString()).toBe(message);
+    }
+  });
+
+  test.each([
+    ["a length beyond the end", seal(frame(100, "abc"))],
+    ["a length of 4 GiB", seal(frame(0xffffffff, "abc"))],
+    ["padding of 0", seal(Buffer.alloc(32))],
+    ["padding of 33", seal(frame(3, "abcww1", 33))],
+    ["uneven padding", seal(Buffer.concat([frame(3, "abcww1").subarray(0, 30), Buffer.from([1, 6])]))],
+    ["a frame that is too short", seal(Buffer.alloc(32, 32))],
+    ["half a block", Buffer.alloc(48).toString("base64")],
+    ["nothing", ""],
+    ["base64 with junk", `${encryptWechatwork("a", one)}\n`],
+  ])("refuses %s", (_, encrypted) => {
+    expect(decrypt(encrypted, encodingAesKey)).toBeUndefined();
+  });
+});
+
+interface Vector {
+  id: string;
+  kind: string;
+  token: string;
+  encodingAesKey?: string;
+  receiveId?: string;
+  timestamp: string;
+  nonce: string;
+  msgSignature: string;
+  encrypt: string;
+  rawQuery?: string;
+  rawBody?: string;
+  expectedMessage?: string;
+  negative?: "signature" | "receiveId";
+}
+const published = readVectors<{ vectors: Vector[] }>("wechatwork.json");
+
+describe.skipIf(!published)("published vectors", () => {
+  for (const vector of published?.vectors ?? []) {
+    test(vector.id, () => {
+      const isSigned = sign(vector.token, vector.timestamp, vector.nonce, vector.encrypt) === vector.msgSignature;
+      expect(isSigned).toBe(vector.negative !== "signature" && vector.kind !== "encrypt" ? true : isSigned);
+      if (vector.negative === "signature") expect(isSigned).toBe(false);
+      if (!vector.encodingAesKey) return;
+      const opened = decrypt(vector.encrypt, vector.encodingAesKey);
+      expect(opened?.message.toString()).toBe(vector.expectedMessage);
+      expect(opened?.receiveId === vector.receiveId).toBe(vector.negative !== "receiveId");
+
+      const given = { token: [vector.token], encodingAesKey: [vector.encodingAesKey], receiveIds: [vector.receiveId ?? ""] };
+      const query = `msg_signature=${vector.msgSignature}&timestamp=${vector.timestamp}&nonce=${vector.nonce}`;
+      const get = { method: "GET" as const, path: `/wechatwork?${query}&echostr=${encodeURIComponent(vector.encrypt)}`, headers: {}, body: "" };
+      const post = { method: "POST" as const, path: `/wechatwork?${query}`, headers: {}, body: vector.rawBody ?? `<xml><Encrypt>${vector.encrypt}</Encrypt></xml>` };
+      if (vector.negative) {
+        expect(problemOf(() => receive(get, given))).toMatch(/^unauthorized/);
+        expect(problemOf(() => receive(post, given))).toMatch(/^unauthorized/);
+      } else if (vector.kind === "get") {
+        expect(receive(get, given)).toMatchObject({ answer: { statusCode: 200, body: vector.expectedMessage } });
+        if (vector.rawQuery) expect(receive({ ...get, path: `/wechatwork?${vector.rawQuery}` }, given)).toMatchObject({ answer: { body: vector.expectedMessage } });
+      } else if (vector.kind === "post-xml") {
+        expect(receive(post, given)).toMatchObject({ answer: { statusCode: 200, body: "success" } });
+      }
+    });
+  }
+});
