@@ -1,0 +1,40 @@
+import { ChangeMessageVisibilityCommand, SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
+
+/** The departures' queue (SQS). Its messages carry a ledger id and nothing else. */
+export type Queue = ReturnType<typeof createQueue>;
+
+/** SQS hides a message for 12 hours at the most, counted from its receipt. */
+const maxDelaySeconds = 43_000;
+
+export function createQueue({
+  client,
+  url,
+  deadLettersUrl,
+}: {
+  client: SQSClient;
+  url: string;
+  deadLettersUrl?: string;
+}) {
+  return {
+    async send(id: string): Promise<void> {
+      await client.send(new SendMessageCommand({ QueueUrl: url, MessageBody: id }));
+    },
+
+    /** Hides a received message for so many seconds: its next try. */
+    async delay(receiptHandle: string, seconds: number): Promise<void> {
+      const VisibilityTimeout = Math.min(Math.ceil(seconds), maxDelaySeconds);
+      await client.send(
+        new ChangeMessageVisibilityCommand({
+          QueueUrl: url,
+          ReceiptHandle: receiptHandle,
+          VisibilityTimeout,
+        }),
+      );
+    },
+
+    /** Puts an id among the dead letters, where the alarm watches. */
+    async bury(id: string): Promise<void> {
+      await client.send(new SendMessageCommand({ QueueUrl: deadLettersUrl, MessageBody: id }));
+    },
+  };
+}
