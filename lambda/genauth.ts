@@ -1,0 +1,231 @@
+import * as z from "zod/mini";
+import { kindOf } from "./log.ts";
+import type { GenAuthAnswer, SyncRelation } from "./resignation.ts";
+import type { CachedSecret, Token } from "./secrets.ts";
+
+/** GenAuth's management API v3, as far as a resignation needs it. No call throws; each tells its outcome. */
+export type GenAuth = ReturnType<typeof createGenAuth>;
+
+/** What came of a call. `answer` is what may be recorded of it. */
+export type Outcome<T> =
+  | { kind: "done"; data: T; answer: GenAuthAnswer }
+  | { kind: "not_found"; answer: GenAuthAnswer }
+  | { kind: "refused"; answer: GenAuthAnswer }
+  | { kind: "token_refused"; answer: GenAuthAnswer }
+  | { kind: "busy"; answer: GenAuthAnswer; inDoubt: boolean; retryAfterSeconds?: number };
+
+/** Whom GenAuth knows by a sync relation (`UserDto`). */
+const userSchema = z.object({
+  userId: z.string(),
+  status: z.string(),
+  name: z.nullish(z.string()),
+});
+export type User = z.infer<typeof userSchema>;
+
+export const resignUserPath = "/api/v3/resign-user";
+
+/** The longest that one call may take, the whole answer included. */
+const callDeadlineMs = 10_000;
+
+export function createGenAuth(options: {
+  host: string;
+  userPoolId: string;
+  secret: CachedSecret<Token | { wrong: string }>;
+  now: () => Date;
+  deadlineMs?: number;
+}) {
+  const { host, userPoolId, secret, now, deadlineMs = callDeadlineMs } = options;
+  let exchanged: { accessKeyId: string; token: string; expiresAtMs: number } | undefined;
+
+  return {
+    /** Resigns the person. **Cannot be undone.** */
+    resign: (userId: SyncRelation) =>
+      call("POST", resignUserPath, { userId, userIdType: "sync_relation" }, successSchema),
+
+    /** Looks somebody up. */
+    look: (userId: SyncRelation) =>
+      call(
+        "GET",
+        `/api/v3/get-user?${new URLSearchParams({ userId, userIdType: "sync_relation" })}`,
+        undefined,
+        userSchema,
+      ),
+
+    /** Cuts the person off, or gives them their access back. */
+    setStatus: (userId: SyncRelation, status: "Suspended" | "Activated") =>
+      call(
+        "POST",
+        "/api/v3/update-user",
+        { userId, status, options: { userIdType: "sync_relation" } },
+        z.looseObject({}),
+      ),
+
+    /** Ends the person's sessions in these applications. */
+    endSessions: (userId: SyncRelation, appIds: readonly string[]) =>
+      call("POST", "/api/v3/kick-users", { userId, appIds, options: { userIdType: "sync_relation" } }, successSchema),
+
+    /** How many active people the user pool has. */
+    headcount: () =>
+      call(
+        "POST",
+        "/api/v3/list-users",
+        {
+          advancedFilter: [{ field: "status", operator: "EQUAL", value: "Activated" }],
+          options: { pagination: { page: 1, limit: 1 } },
+        },
+        z.object({ totalCount: z.number() }),
+      ),
+  };
+
+  /** One call; with a refused token, once more with a fresh one. */
+  async function call<T>(
+    method: "GET" | "POST",
+    path: string,
+    body: unknown,
+    data: z.ZodMiniType<T>,
+  ): Promise<Outcome<T>> {
+    const first = await callWithToken(method, path, body, data);
+    if (first.kind !== "token_refused") return first;
+    const hadExchanged = exchanged !== undefined;
+    exchanged = undefined;
+    const mayServe = await secret.refresh().catch(() => false);
+    return mayServe || hadExchanged ? callWithToken(method, path, body, data) : first;
+  }
+
+  async function callWithToken<T>(method: "GET" | "POST", path: string, body: unknown, data: z.ZodMiniType<T>) {
+    const token = await currentToken();
+    return token.kind === "done"
+      ? send({ method, path, body, data, headers: { authorization: `Bearer ${token.data}` } })
+      : token;
+  }
+
+  async function currentToken(): Promise<Outcome<string>> {
+    let held: Token | { wrong: string };
+    try {
+      held = await secret.read();
+    } catch (error) {
+      return { kind: "busy", inDoubt: false, answer: { message: `The token's secret: ${kindOf(error)}` } };
+    }
+    if ("wrong" in held) return { kind: "token_refused", answer: { message: `The GenAuth token: ${held.wrong}` } };
+    if ("token" in held) return { kind: "done", data: held.token, answer: {} };
+    if (exchanged?.accessKeyId === held.accessKeyId && now().getTime() < exchanged.expiresAtMs) {
+      return { kind: "done", data: exchanged.token, answer: {} };
+    }
+    return exchange(held.accessKeyId, held.accessKeySecret);
+  }
+
+  /** Exchanges the key pair for a token and keeps that until five minutes before it expires. */
+  async function exchange(accessKeyId: string, accessKeySecret: string): Promise<Outcome<string>> {
+    const outcome = await send({
+      method: "POST",
+      path: "/api/v3/get-management-token",
+      body: { accessKeyId, accessKeySecret },
+      data: z.object({ access_token: z.string(), expires_in: z.number() }),
+      headers: {},
+    });
+    if (outcome.kind === "busy") return { ...outcome, inDoubt: false };
+    if (outcome.kind !== "done") return { kind: "token_refused", answer: outcome.answer };
+    const { access_token: token, expires_in: lifetimeSeconds } = outcome.data;
+    exchanged = { accessKeyId, token, expiresAtMs: now().getTime() + (lifetimeSeconds - 300) * 1000 };
+    return { kind: "done", data: token, answer: {} };
+  }
+
+  async function send<T>(request: {
+    method: "GET" | "POST";
+    path: string;
+    body: unknown;
+    data: z.ZodMiniType<T>;
+    headers: Record<string, string>;
+  }): Promise<Outcome<T>> {
+    try {
+      const response = await fetch(new URL(request.path, host), {
+        method: request.method,
+        headers: {
+          ...request.headers,
+          "x-authing-userpool-id": userPoolId,
+          "x-authing-lang": "en-US",
+          ...(request.body !== undefined && { "content-type": "application/json" }),
+        },
+        ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
+        redirect: "error",
+        signal: AbortSignal.timeout(deadlineMs),
+      });
+      const retryAfter = response.headers.get("retry-after");
+      return tellOutcome({ httpStatus: response.status, retryAfter, body: await response.text() }, request.data, now());
+    } catch (error) {
+      return { kind: "busy", inDoubt: true, answer: { message: `No answer from GenAuth: ${kindOf(error)}` } };
+    }
+  }
+}
+
+const successSchema = z.object({ success: z.literal(true) });
+
+/** Every answer's frame. `statusCode` is GenAuth's own: it answers HTTP 200 for its failures too. */
+const frameSchema = z.object({
+  statusCode: z.number(),
+  message: z.optional(z.string()),
+  apiCode: z.optional(z.number()),
+  requestId: z.optional(z.string()),
+  data: z.optional(z.unknown()),
+});
+
+/**
+ * Tells what an answer means, by GenAuth's error codes (docs-v3 `docs/reference/error-code.md`). Whatever
+ * that document does not know is *busy*: asked again later, and in doubt whether it took effect.
+ */
+export function tellOutcome<T>(
+  reply: { httpStatus: number; retryAfter: string | null; body: string },
+  data: z.ZodMiniType<T>,
+  now: Date,
+): Outcome<T> {
+  const frame = frameSchema.safeParse(parseFrame(reply.body));
+  const retryAfterSeconds = parseRetryAfter(reply.retryAfter, now);
+  const busy = (answer: GenAuthAnswer, inDoubt: boolean): Outcome<T> => ({
+    kind: "busy",
+    inDoubt,
+    answer,
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+  });
+  if (!frame.success) return busy({ message: `GenAuth answered HTTP ${reply.httpStatus}, unreadable` }, true);
+
+  const { statusCode, apiCode, requestId, message } = frame.data;
+  const answer: GenAuthAnswer = {
+    statusCode,
+    ...(apiCode !== undefined && { apiCode }),
+    ...(requestId !== undefined && { requestId }),
+    ...(message !== undefined && { message: message.slice(0, 200) }),
+  };
+  if (statusCode === 200) {
+    const parsed = data.safeParse(frame.data.data);
+    return reply.httpStatus === 200 && parsed.success
+      ? { kind: "done", data: parsed.data, answer }
+      : busy(answer, true);
+  }
+  if (statusCode === 401 || apiCode === notSignedIn) return { kind: "token_refused", answer };
+  // A 404 of HTTP itself comes from a wrong host or a gateway: it says nothing about the person.
+  const isNoUser =
+    apiCode === userNotFound || (statusCode === 404 && reply.httpStatus === 200 && apiCode !== noSuchPool);
+  if (isNoUser) return { kind: "not_found", answer };
+  if (refusals.has(statusCode)) return { kind: "refused", answer };
+  return busy(answer, statusCode !== 429);
+}
+
+const userNotFound = 2004;
+const notSignedIn = 2020;
+const noSuchPool = 2224;
+const refusals = new Set([400, 402, 403, 409, 413, 422]);
+
+function parseFrame(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+/** RFC 9110: seconds or a date. */
+function parseRetryAfter(value: string | null, now: Date): number | undefined {
+  if (value === null) return undefined;
+  const seconds = /^\d{1,9}$/.test(value) ? Number(value) : Math.ceil((Date.parse(value) - now.getTime()) / 1000);
+  return seconds > 0 ? seconds : undefined;
+}

@@ -1,0 +1,402 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import { clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
+import { createGenAuth, type GenAuth, type Outcome, resignUserPath, type User } from "./genauth.ts";
+import { askBrake, type Decision, guard, hasRunOut, retryDelaySeconds } from "./guard.ts";
+import { createLedger, type Ledger, type Person } from "./ledger.ts";
+import { createLog, type Log, traceOf } from "./log.ts";
+import { createQueue, type Queue } from "./queue.ts";
+import { later, moveTo, type Resignation, type SyncRelation, sweepAfterSeconds } from "./resignation.ts";
+import { cachedSecret, parseToken } from "./secrets.ts";
+
+export interface ResignerParts {
+  readonly ledger: Ledger;
+  readonly queue: Pick<Queue, "delay" | "bury">;
+  readonly genauth: GenAuth;
+  readonly settings: RuntimeSettings;
+  readonly log: Log;
+  readonly now: () => Date;
+  readonly random: () => number;
+  readonly newOwner: () => string;
+  readonly sleep: (ms: number) => Promise<unknown>;
+}
+
+type Claimed = Extract<Resignation, { status: "resigning" }>;
+
+/** Our turn with a person: ours alone until the lease runs out or is laid down. */
+interface Turn {
+  readonly owner: string;
+  readonly until: string;
+  /** Lays the lease down, once, noting what was carried out or that it was taken back. */
+  readonly leave: (news?: Person["resigned"] | "forget") => Promise<void>;
+}
+
+/** What is to become of the message: gone, or back in so many seconds. */
+type Next = "done" | { inSeconds: number };
+
+/** Outlasts every call made under it: the function's time is up well before. */
+const leaseSeconds = 120;
+const headcountAgeMs = 86_400_000;
+
+/** Queue in: guard → resign → record. */
+export function createResigner(parts: ResignerParts) {
+  const { ledger, queue, genauth, settings, log, now, random, newOwner, sleep } = parts;
+
+  return async ({ Records }: SQSEvent): Promise<SQSBatchResponse> => {
+    const failures = await Promise.all(Records.map(process));
+    return { batchItemFailures: failures.flatMap((id) => (id ? [{ itemIdentifier: id }] : [])) };
+  };
+
+  /** Gives back the message's id where it has to come again. */
+  async function process({ body: id, messageId, receiptHandle }: SQSRecord): Promise<string | undefined> {
+    try {
+      const next = await take(id);
+      if (next === "done") return undefined;
+      await queue.delay(receiptHandle, next.inSeconds);
+    } catch (error) {
+      log.error("A resignation could not be worked on; it comes again", { id, ...traceOf(error) });
+    }
+    return messageId;
+  }
+
+  async function take(id: string): Promise<Next> {
+    const resignation = await ledger.get(id);
+    if (!resignation) {
+      log.error("A message names a resignation that is not in the ledger", { id });
+      return "done";
+    }
+    const isOurs = isReady(resignation, now());
+    if (isOurs !== true) return isOurs;
+
+    const turn = startTurn(resignation.userId);
+    const person = await ledger.takePerson(resignation.userId, turn.owner, now(), turn.until);
+    if (!person) return { inSeconds: 5 + random() * 5 };
+    try {
+      return resignation.status === "cancelled"
+        ? await giveBack(resignation, turn)
+        : await resign(resignation, person, turn);
+    } finally {
+      await turn.leave();
+    }
+  }
+
+  function startTurn(userId: SyncRelation): Turn {
+    const owner = newOwner();
+    let hasLeft = false;
+    return {
+      owner,
+      until: later(now(), leaseSeconds),
+      leave: async (news) => {
+        if (!hasLeft) await ledger.leavePerson(userId, owner, news);
+        hasLeft = true;
+      },
+    };
+  }
+
+  async function resign(resignation: Resignation, person: Person, turn: Turn): Promise<Next> {
+    const decision = guard(resignation, person, settings, now());
+    if (decision.kind === "skip") return skip(resignation, decision.duplicateOf);
+
+    // Someone's call may have gone out before us without its outcome being known: then we look in any case.
+    const inDoubt = resignation.inDoubt === true || resignation.status === "resigning";
+    const lease = { owner: turn.owner, until: turn.until };
+    const claimed = await ledger.save(moveTo(resignation, "resigning", { lease, dueAt: lease.until, inDoubt }));
+    if (!claimed) return { inSeconds: 1 };
+
+    const looked = settings.lookUp || inDoubt ? await genauth.look(claimed.userId) : undefined;
+    const known: Claimed = looked?.kind === "done" ? { ...claimed, person: toPerson(looked.data) } : claimed;
+    if (decision.kind === "hold") return hold(known, decision);
+    if (looked && looked.kind !== "done" && looked.kind !== "refused") return settle(known, looked, turn);
+    if (looked?.kind === "done" && looked.data.status === "Resigned") {
+      return settle(known, { ...looked, answer: { ...looked.answer, message: "Resigned already" } }, turn);
+    }
+    if (looked?.kind === "done" && isUnexpectedlyBack(known, looked.data)) {
+      return hold(known, {
+        kind: "hold",
+        heldFor: "stale",
+        why: "Someone gave the person their access back in GenAuth",
+      });
+    }
+
+    const braked = await passBrake(known, turn);
+    if (braked !== "go") return braked;
+    // A holder that was kept from its work for so long must not call any more: the next one may be calling.
+    if (now().getTime() > Date.parse(turn.until) - 60_000) return { inSeconds: leaseSeconds };
+    if (settings.graceDays > 0 && !known.grace) return suspend(known, turn);
+    return settle(known, await genauth.resign(known.userId), turn);
+  }
+
+  /** Cuts the person off in a way that can be taken back; the day of what cannot stands in the ledger. */
+  async function suspend(claimed: Claimed, turn: Turn): Promise<Next> {
+    const outcome = await genauth.setStatus(claimed.userId, "Suspended");
+    if (outcome.kind !== "done") return settle(claimed, outcome, turn);
+    const ended = await endSessions(claimed);
+    if (ended?.kind === "busy") return settle(claimed, ended, turn);
+
+    const at = now();
+    const resignAfter = later(at, settings.graceDays * 86_400);
+    const grace = { suspendedAt: at.toISOString(), resignAfter };
+    await turn.leave({ by: claimed.id, at: grace.suspendedAt });
+    await record(claimed, "suspended", { grace, dueAt: resignAfter, genauth: outcome.answer });
+    log.count("Suspended", "Access was cut; resigning waits for its day", { id: claimed.id, resignAfter });
+    return "done";
+  }
+
+  /** Takes a suspension back, after it was cancelled. */
+  async function giveBack(cancelled: Extract<Resignation, { status: "cancelled" }>, turn: Turn): Promise<Next> {
+    const outcome = await genauth.setStatus(cancelled.userId, "Activated");
+    const facts = { id: cancelled.id, outcome: outcome.kind };
+    if (outcome.kind === "busy" || outcome.kind === "token_refused") {
+      log.warn("A suspension could not be taken back yet", facts);
+      return { inSeconds: retryDelaySeconds(6, settings.retry, random(), readRetryAfter(outcome)) };
+    }
+    log.info("A suspension was taken back", facts);
+    const why = outcome.kind === "done" ? "The person has their access back" : `GenAuth: ${outcome.kind}`;
+    const step = { at: now(), by: "resigner", why };
+    await ledger.save(moveTo(cancelled, "cancelled", { reactivation: "done", genauth: outcome.answer }, step));
+    await turn.leave("forget");
+    return "done";
+  }
+
+  /** Writes down what came of a call to GenAuth. */
+  async function settle(claimed: Claimed, outcome: Outcome<unknown>, turn: Turn): Promise<Next> {
+    const { id } = claimed;
+    const { answer } = outcome;
+    switch (outcome.kind) {
+      case "done":
+        return succeed(claimed, outcome, turn);
+      case "not_found":
+        await record(claimed, "not_found", { genauth: answer }, "GenAuth knows nobody by this sync relation");
+        log.count("NotFound", "GenAuth knows nobody by this sync relation", { id, source: claimed.source }, "WARN");
+        return "done";
+      case "refused": {
+        const isResigned = await isResignedAlready(claimed);
+        return isResigned ? succeed(claimed, outcome, turn) : fail(claimed, outcome, "GenAuth refused it for good");
+      }
+      case "token_refused":
+        log.count("TokenRefused", "GenAuth refused the token: renew the secret", { id, ...codesOf(outcome) }, "ERROR");
+        return retry(claimed, outcome);
+      case "busy":
+        log.count("Retried", "GenAuth could not do it now", { id, ...codesOf(outcome) }, "WARN");
+        return retry(claimed, outcome);
+    }
+  }
+
+  /** The person first: whoever takes their other departure must find that this one was carried out. */
+  async function succeed(claimed: Claimed, { answer }: Outcome<unknown>, turn: Turn): Promise<Next> {
+    const at = now().toISOString();
+    await turn.leave({ by: claimed.id, at });
+    const resigned = await record(claimed, "resigned", { resignedAt: at, genauth: answer }, answer.message);
+    // Whoever wrote in between looks before they call, and finds the person resigned.
+    if (!resigned) return "done";
+    const sinceEventSeconds = Math.round((Date.parse(at) - Date.parse(claimed.occurredAt)) / 1000);
+    log.count("Resigned", "A person was resigned", { id: claimed.id, source: claimed.source, sinceEventSeconds });
+    await afterwards(resigned);
+    return "done";
+  }
+
+  /** Nothing of this can undo the outcome, which is written down by now. */
+  async function afterwards(resigned: Extract<Resignation, { status: "resigned" }>): Promise<void> {
+    if (!resigned.grace) await endSessions(resigned);
+    if (!settings.lookUp) return;
+    const looked = await genauth.look(resigned.userId);
+    const isConfirmed = looked.kind === "done" && looked.data.status === "Resigned";
+    if (isConfirmed) {
+      const { resignedAt } = resigned;
+      await ledger.save(moveTo(resigned, "resigned", { resignedAt, confirmedAt: now().toISOString() }));
+      return;
+    }
+    const facts = { id: resigned.id, looked: looked.kind };
+    log.count("Unconfirmed", "GenAuth does not show the person as resigned", facts, "ERROR");
+  }
+
+  async function endSessions({ id, userId }: Resignation): Promise<Outcome<unknown> | undefined> {
+    if (settings.endSessionsIn.length === 0) return undefined;
+    const outcome = await genauth.endSessions(userId, settings.endSessionsIn);
+    if (outcome.kind !== "done") log.error("The person's sessions could not be ended", { id, outcome: outcome.kind });
+    return outcome;
+  }
+
+  /** The same again later; back to the safe state in between, which for the suspended is to stay so. */
+  async function retry(claimed: Claimed, outcome: Outcome<unknown>): Promise<Next> {
+    if (hasRunOut(claimed, settings.retry.giveUpAfterSeconds, now())) return fail(claimed, outcome, "Gave up trying");
+    const attempts = claimed.attempts + 1;
+    const inSeconds = retryDelaySeconds(attempts, settings.retry, random(), readRetryAfter(outcome));
+    const inDoubt = claimed.inDoubt === true || (outcome.kind === "busy" && outcome.inDoubt);
+    const retryAt = later(now(), inSeconds);
+    const dueAt = later(now(), inSeconds + sweepAfterSeconds);
+    const fields = { attempts, inDoubt, retryAt, dueAt, genauth: outcome.answer };
+    await ledger.save(moveTo(claimed, claimed.grace ? "suspended" : "accepted", fields), claimed.lease.owner);
+    return { inSeconds };
+  }
+
+  async function fail(claimed: Claimed, { answer }: Outcome<unknown>, why: string): Promise<Next> {
+    await queue.bury(claimed.id);
+    await record(claimed, "failed", { genauth: answer }, why);
+    log.count("Failed", why, { id: claimed.id, statusCode: answer.statusCode, apiCode: answer.apiCode }, "ERROR");
+    return "done";
+  }
+
+  async function hold(
+    claimed: Claimed,
+    decision: Extract<Decision, { kind: "hold" }>,
+    brakeId?: string,
+  ): Promise<Next> {
+    const { heldFor, why } = decision;
+    const step = { at: now(), by: "guard", why };
+    const wouldSend = { path: resignUserPath, userId: claimed.userId, userIdType: "sync_relation" };
+    const fields = { heldFor, ...(brakeId && { brakeId }), ...(heldFor === "dry_run" && { wouldSend }) };
+    await ledger.save(moveTo(claimed, "held", fields, step), claimed.lease.owner);
+    log.count("Held", "A resignation waits for an operator", { id: claimed.id, heldFor, why }, "WARN");
+    return "done";
+  }
+
+  async function skip(resignation: Resignation, duplicateOf: string): Promise<Next> {
+    const step = {
+      at: now(),
+      by: "guard",
+      why: "The same person's other departure was carried out within the day",
+    };
+    await ledger.save(moveTo(resignation, "duplicate", { duplicateOf }, step));
+    log.count("Duplicate", "The person's other departure was carried out", {
+      id: resignation.id,
+      duplicateOf,
+    });
+    return "done";
+  }
+
+  /** Asks the brake until nobody else wrote its log in between. */
+  async function passBrake(claimed: Claimed, turn: Turn): Promise<Next | "go"> {
+    // A suspension was counted when it was made.
+    if (claimed.released || claimed.grace) return "go";
+    const headcount = await readHeadcount();
+    if (typeof headcount === "object") return settle(claimed, headcount, turn);
+    for (let round = 0; round < 200; round += 1) {
+      const { decision, brake, brakeId, hasTripped } = askBrake(
+        await ledger.readBrake(),
+        claimed,
+        settings.brake,
+        headcount === "unknown" ? undefined : headcount,
+        now(),
+      );
+      if (!brake || (await ledger.saveBrake(brake))) {
+        if (hasTripped && decision.kind === "hold") {
+          log.count("BrakeTripped", `The brake is on: ${decision.why}. The rest are held`, { brakeId }, "ERROR");
+        }
+        return decision.kind === "hold" ? hold(claimed, decision, brakeId) : "go";
+      }
+      await sleep(random() * 40);
+    }
+    throw new Error("The brake's log is being written without end");
+  }
+
+  /** What the brake's share is a share of. Not allowed to ask: then the two fixed limits have to do. */
+  async function readHeadcount(): Promise<number | "unknown" | Outcome<unknown>> {
+    if (settings.brake.headcount !== "ask") return settings.brake.headcount;
+    const known = await ledger.readHeadcount();
+    if (known && now().getTime() - Date.parse(known.at) < headcountAgeMs) return known.total;
+    const asked = await genauth.headcount();
+    if (asked.kind === "done") {
+      await ledger.saveHeadcount(asked.data.totalCount, now());
+      return asked.data.totalCount;
+    }
+    if (known) return known.total;
+    if (asked.kind === "busy" || asked.kind === "token_refused") return asked;
+    log.error("GenAuth does not tell the headcount: set brake.headcount to a number", codesOf(asked));
+    return "unknown";
+  }
+
+  async function isResignedAlready({ userId }: Claimed): Promise<boolean> {
+    const looked = await genauth.look(userId);
+    return looked.kind === "done" && looked.data.status === "Resigned";
+  }
+
+  /** The outcome of a try, written by the holder of the lease alone. */
+  function record<S extends "resigned" | "not_found" | "failed" | "suspended">(
+    claimed: Claimed,
+    status: S,
+    fields: Parameters<typeof moveTo<S>>[2],
+    why?: string,
+  ) {
+    const step = { at: now(), by: "resigner", ...(why !== undefined && { why }) };
+    const tried = { ...fields, attempts: claimed.attempts + 1, inDoubt: false };
+    return ledger.save(moveTo(claimed, status, tried, step), claimed.lease.owner);
+  }
+}
+
+/** Whether the message finds something to do, or else what is to become of it. */
+function isReady(resignation: Resignation, now: Date): true | Next {
+  const nowMs = now.getTime();
+  const isEarly = resignation.retryAt !== undefined && nowMs < Date.parse(resignation.retryAt) - 1000;
+  switch (resignation.status) {
+    case "accepted":
+      // Its own message comes when it is time: this is one too many.
+      return isEarly ? "done" : true;
+    case "suspended":
+      return isEarly || nowMs < Date.parse(resignation.grace?.resignAfter ?? "") ? "done" : true;
+    case "resigning": {
+      const leftMs = Date.parse(resignation.lease.until) - nowMs;
+      return leftMs < 0 ? true : { inSeconds: Math.ceil(leftMs / 1000) + 1 };
+    }
+    case "cancelled":
+      return resignation.reactivation === "pending" ? true : "done";
+    default:
+      return "done";
+  }
+}
+
+/** Suspended by us and active again, though no operator has answered for it since. */
+function isUnexpectedlyBack({ grace, released }: Claimed, { status }: User): boolean {
+  const isAnswered = grace && released && released.at > grace.suspendedAt;
+  return grace !== undefined && !isAnswered && status === "Activated";
+}
+
+const toPerson = ({ userId, name }: User) => ({ genauthUserId: userId, ...(name && { name }) });
+
+const readRetryAfter = (outcome: Outcome<unknown>) => (outcome.kind === "busy" ? outcome.retryAfterSeconds : undefined);
+
+const codesOf = ({ answer: { statusCode, apiCode, requestId } }: Outcome<unknown>) => ({
+  statusCode,
+  apiCode,
+  requestId,
+});
+
+/** Builds the function from its environment. */
+export function connectResigner(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
+  const now = () => new Date();
+  const settings = readSettings(environment);
+  const client = new DynamoDBClient(clientConfig);
+  const secret = cachedSecret({
+    client: new SecretsManagerClient(clientConfig),
+    secretId: readVariable(environment, "tokenSecretId"),
+    parse: parseToken,
+    now,
+  });
+  return createResigner({
+    ledger: createLedger({ client, table: readVariable(environment, "ledgerTable") }),
+    queue: createQueue({
+      client: new SQSClient(clientConfig),
+      url: readVariable(environment, "queueUrl"),
+      deadLettersUrl: readVariable(environment, "deadLettersUrl"),
+    }),
+    genauth: createGenAuth({ ...settings.genauth, secret, now }),
+    settings,
+    log: createLog("resigner", writeLog),
+    now,
+    random: Math.random,
+    newOwner: randomUUID,
+    sleep: wait,
+  });
+}
+
+let connected: ReturnType<typeof connectResigner> | undefined;
+
+/** What Lambda calls. */
+export const handler = (event: SQSEvent): Promise<SQSBatchResponse> => {
+  connected ??= connectResigner(process.env);
+  return connected(event);
+};
