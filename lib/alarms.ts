@@ -1,0 +1,116 @@
+import { Duration } from "aws-cdk-lib";
+import { Alarm, ComparisonOperator, type IMetric, Metric, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
+import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
+import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import { Topic } from "aws-cdk-lib/aws-sns";
+import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
+import type { Queue } from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+import { type Metric as MetricName, metricNamespace } from "../lambda/log.ts";
+
+export interface AlarmsProps {
+  readonly email: string | undefined;
+  readonly queue: Queue;
+  readonly deadLetters: Queue;
+  readonly functions: Readonly<Record<string, LambdaFunction>>;
+}
+
+/** What pages somebody, and what that somebody is to do. */
+export class Alarms extends Construct {
+  readonly topic: Topic;
+
+  constructor(scope: Construct, id: string, { email, queue, deadLetters, functions }: AlarmsProps) {
+    super(scope, id);
+    this.topic = new Topic(this, "Topic", { enforceSSL: true });
+    if (email) this.topic.addSubscription(new EmailSubscription(email));
+
+    for (const [name, { threshold, advice }] of Object.entries(counted)) {
+      const metric = new Metric({
+        namespace: metricNamespace,
+        metricName: name,
+        statistic: "Sum",
+        period: Duration.minutes(5),
+      });
+      this.add(name, metric, threshold, advice);
+    }
+    this.add(
+      "DeadLetters",
+      deadLetters.metricApproximateNumberOfMessagesVisible({ period: Duration.minutes(5), statistic: "Maximum" }),
+      1,
+      "Resignations failed for good. Look at the ledger's items with status failed, mend the cause, retry them.",
+    );
+    this.add(
+      "OldestMessage",
+      queue.metricApproximateAgeOfOldestMessage({ period: Duration.minutes(5), statistic: "Maximum" }),
+      3_600,
+      "A departure has waited for an hour. See the resigner's log: GenAuth is down, refuses the token, or throttles.",
+    );
+    for (const [name, lambda] of Object.entries(functions)) {
+      const period = Duration.minutes(5);
+      this.add(
+        `${name}Errors`,
+        lambda.metricErrors({ period }),
+        1,
+        `The function ${name} crashed or ran out of time. See its log.`,
+      );
+      this.add(
+        `${name}Throttles`,
+        lambda.metricThrottles({ period }),
+        1,
+        `AWS throttles the function ${name}: raise the account's concurrency.`,
+      );
+    }
+  }
+
+  private add(name: string, metric: IMetric, threshold: number, alarmDescription: string): void {
+    const alarm = new Alarm(this, name, {
+      metric,
+      threshold,
+      alarmDescription,
+      evaluationPeriods: 1,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+    alarm.addAlarmAction(new SnsAction(this.topic));
+  }
+}
+
+/** Counts of the functions' own, in 5 minutes. */
+const counted: Partial<Record<MetricName, { threshold: number; advice: string }>> = {
+  BrakeTripped: {
+    threshold: 1,
+    advice: "More people left than the brake lets through; the rest are held. See who, then approve or cancel them.",
+  },
+  Held: {
+    threshold: 1,
+    advice: "Resignations wait for an operator: list those with status held, approve or cancel them.",
+  },
+  Failed: {
+    threshold: 1,
+    advice: "GenAuth refused a resignation for good, or retries ran out: that person may still have access.",
+  },
+  TokenRefused: {
+    threshold: 1,
+    advice: "GenAuth refuses our token: put a valid one into the token secret. Nothing is lost meanwhile.",
+  },
+  KeysNotFilledIn: { threshold: 1, advice: "A source's keys are missing or wrong; the webhook's log names the field." },
+  UnusableDeparture: {
+    threshold: 1,
+    advice:
+      "Somebody left and the event has no usable id: check the Lark app's permissions and lark.userIdField; resign that person by hand.",
+  },
+  Malformed: {
+    threshold: 1,
+    advice: "A verified request could not be read; a departure may be in it. See the webhook's log.",
+  },
+  Renamed: { threshold: 1, advice: "A WeCom userid was changed: check that GenAuth's sync knows the new one." },
+  Refused: {
+    threshold: 20,
+    advice: "Many requests fail verification: keys were changed in a console, or somebody is trying.",
+  },
+  Unavailable: {
+    threshold: 1,
+    advice: "Requests were answered 503: Secrets Manager, DynamoDB or SQS did not answer. Senders repeat.",
+  },
+  Unconfirmed: { threshold: 1, advice: "GenAuth said resigned but does not show it: look at the person there." },
+};
