@@ -1,0 +1,87 @@
+import { CreateTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import dynalite from "dynalite";
+import { startFauxqs } from "fauxqs";
+import { ledgerIndexes } from "../lambda/table.ts";
+import { type Listening, listen, readBody, sendJson, serve } from "./listen.ts";
+
+/** The AWS services that the functions use, on loopback, speaking their real protocols. */
+export type LocalAws = Awaited<ReturnType<typeof startAws>>;
+
+/** Starts them, and points this process's AWS clients at them by the SDK's own environment variables. */
+export async function startAws() {
+  const sqs = await startFauxqs({ port: 0, logger: false, host: "localhost" });
+  const dynamodb = await listen(dynalite({ createTableMs: 0 }), 0);
+  const secretsManager = await startSecretsManager();
+  Object.assign(process.env, {
+    AWS_REGION: "us-east-1",
+    AWS_ACCESS_KEY_ID: "local",
+    AWS_SECRET_ACCESS_KEY: "local",
+    AWS_ENDPOINT_URL_SQS: sqs.address,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.url,
+  });
+  return {
+    sqs,
+    dynamodb,
+    secretsManager,
+    putSecret: secretsManager.put,
+
+    /** Creates a queue and gives back its URL. */
+    createQueue(name: string, visibilityTimeoutSeconds: number): string {
+      sqs.createQueue(name, { attributes: { VisibilityTimeout: String(visibilityTimeoutSeconds) } });
+      return `${sqs.address}/000000000000/${name}`;
+    },
+
+    createTable,
+
+    async close(): Promise<void> {
+      await Promise.all([sqs.stop(), dynamodb.close(), secretsManager.close()]);
+    },
+  };
+}
+
+/** Creates the ledger's table as the stack does. */
+async function createTable(name: string): Promise<void> {
+  const attributes = new Set(["id", ...ledgerIndexes.flatMap(({ partitionKey, sortKey }) => [partitionKey, sortKey])]);
+  const client = new DynamoDBClient();
+  await client.send(
+    new CreateTableCommand({
+      TableName: name,
+      BillingMode: "PAY_PER_REQUEST",
+      KeySchema: [{ AttributeName: "id", KeyType: "HASH" }],
+      AttributeDefinitions: [...attributes].map((AttributeName) => ({ AttributeName, AttributeType: "S" })),
+      GlobalSecondaryIndexes: ledgerIndexes.map((index) => ({
+        IndexName: index.name,
+        KeySchema: [
+          { AttributeName: index.partitionKey, KeyType: "HASH" },
+          { AttributeName: index.sortKey, KeyType: "RANGE" },
+        ],
+        Projection: { ProjectionType: "ALL" },
+      })),
+    }),
+  );
+  client.destroy();
+}
+
+/** Secrets Manager's GetSecretValue, as the SDK calls it. */
+async function startSecretsManager(): Promise<Listening & { put(id: string, text: string): void; calls(): number }> {
+  const secrets = new Map<string, string>();
+  let calls = 0;
+  const server = serve(async (request, response) => {
+    const body = JSON.parse((await readBody(request))?.toString() || "{}") as { SecretId?: string };
+    const type = "application/x-amz-json-1.1";
+    calls += 1;
+    const text = secrets.get(body.SecretId ?? "");
+    if (request.headers["x-amz-target"] !== "secretsmanager.GetSecretValue" || text === undefined) {
+      const error = {
+        __type: "ResourceNotFoundException",
+        Message: "Secrets Manager can't find the specified secret.",
+      };
+      return sendJson(response, 400, error, { "content-type": type });
+    }
+    const value = { ARN: body.SecretId, Name: body.SecretId, SecretString: text, VersionStages: ["AWSCURRENT"] };
+    sendJson(response, 200, value, { "content-type": type });
+  });
+  const listening = await listen(server, 0);
+  return { ...listening, put: (id, text) => void secrets.set(id, text), calls: () => calls };
+}

@@ -1,0 +1,63 @@
+import type { IncomingMessage } from "node:http";
+import type { APIGatewayProxyEventV2, Context } from "aws-lambda";
+import type { Answer } from "../lambda/http.ts";
+import { routes } from "../lambda/sources/index.ts";
+import { type Listening, listen, readBody, sendJson, serve } from "./listen.ts";
+
+const timeoutMs = 29_000;
+
+/** What API Gateway's HTTP API does in front of the function: routes, and payload format 2.0. */
+export function startHttpFront(
+  handler: (event: APIGatewayProxyEventV2, context: Context) => Promise<Answer>,
+  port: number,
+): Promise<Listening> {
+  const server = serve(async (request, response) => {
+    const body = await readBody(request);
+    if (!body) return sendJson(response, 413, { message: "Request Entity Too Large" });
+    const event = toEvent(request, body);
+    if (!event) return sendJson(response, 404, { message: "Not Found" });
+
+    const endsAt = Date.now() + timeoutMs;
+    const context = { getRemainingTimeInMillis: () => endsAt - Date.now() } as Context;
+    const answer = await handler(event, context);
+    response.writeHead(answer.statusCode ?? 200, answer.headers as Record<string, string>).end(answer.body ?? "");
+  });
+  return listen(server, port);
+}
+
+function toEvent(request: IncomingMessage, body: Buffer): APIGatewayProxyEventV2 | undefined {
+  const [rawPath = "/", rawQueryString = ""] = split(request.url ?? "/", "?");
+  const matched = match(`${request.method} ${rawPath}`);
+  if (!matched) return undefined;
+  const headers = Object.fromEntries(
+    Object.entries(request.headersDistinct).map(([name, values]) => [name, values?.join(",")]),
+  );
+  // Text comes as text by its type only: forms, and bodies without a type, come in base64.
+  const isText = /^(text\/|application\/([a-z0-9.+-]*\+)?(json|xml|javascript))/i.test(headers["content-type"] ?? "");
+  return {
+    version: "2.0",
+    routeKey: matched.route,
+    rawPath,
+    rawQueryString,
+    headers,
+    ...(matched.id !== undefined && { pathParameters: { id: matched.id } }),
+    isBase64Encoded: !isText && body.length > 0,
+    ...(body.length > 0 && { body: body.toString(isText ? "utf8" : "base64") }),
+  } as unknown as APIGatewayProxyEventV2;
+}
+
+function match(called: string): { route: string; id?: string } | undefined {
+  for (const route of routes.keys()) {
+    if (route === called) return { route };
+    const [before = "", after] = split(route, "{id}");
+    if (after === undefined || !called.startsWith(before) || !called.endsWith(after)) continue;
+    const id = called.slice(before.length, called.length - after.length);
+    if (id && !id.includes("/")) return { route, id: decodeURIComponent(id) };
+  }
+  return undefined;
+}
+
+function split(text: string, separator: string): [string, string | undefined] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + separator.length)];
+}

@@ -1,0 +1,115 @@
+import { generateKeyPairSync, randomInt, randomUUID } from "node:crypto";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { variables } from "../lambda/environment.ts";
+import { createLedger } from "../lambda/ledger.ts";
+import { connectResigner } from "../lambda/resigner.ts";
+import { connectSweep } from "../lambda/sweep.ts";
+import { connectWebhook } from "../lambda/webhook.ts";
+import { parseSettings } from "../lib/settings.ts";
+import type { LocalAws } from "./aws.ts";
+import { type GenAuthSimulator, simulatorCredentials } from "./genauth-simulator.ts";
+import { startHttpFront } from "./http-front.ts";
+import { startPoller } from "./poller.ts";
+
+/** Keys of every source, made anew. */
+export const newKeys = () => ({
+  lark: { encryptKey: randomText(32), verificationToken: randomText(32) },
+  wechatwork: { token: randomText(32), encodingAesKey: randomText(43), receiveIds: ["wwlocal"] },
+  api: { zapier: newApiSecret(), ops: newApiSecret(), deputy: newApiSecret() },
+});
+
+/** `whsec_` and the base64 of 40 letters and digits: tools that take only a text key get those 40 themselves. */
+export const newApiSecret = () => `whsec_${Buffer.from(randomText(40)).toString("base64")}`;
+
+function randomText(length: number): string {
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  return Array.from({ length }, () => letters[randomInt(letters.length)]).join("");
+}
+
+/** An Ed25519 pair for scheme `v1a`. */
+export function newApiKeyPair() {
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  const raw = Buffer.from(publicKey.export({ format: "jwk" }).x ?? "", "base64url");
+  return {
+    publicKey: `whpk_${raw.toString("base64")}`,
+    privateKey: privateKey.export({ type: "pkcs8", format: "pem" }) as string,
+  };
+}
+
+/** Runs the real functions against local AWS endpoints and a GenAuth simulator. */
+export async function startStack(options: {
+  aws: LocalAws;
+  genauth: Pick<GenAuthSimulator, "url">;
+  keys: object;
+  settings?: object;
+  /** What stands in the secret *GenAuth token*. */
+  token?: object;
+  port?: number;
+  sweepEverySeconds?: number;
+  /** Start no resigner: for tests that call it themselves. */
+  isPolling?: boolean;
+  /** Takes the functions' log lines. */
+  writeLog?: (line: string) => void;
+}) {
+  const {
+    aws,
+    genauth,
+    keys,
+    settings = {},
+    port = 0,
+    sweepEverySeconds = 30,
+    isPolling = true,
+    writeLog = () => {},
+  } = options;
+  const { accessKeyId, accessKeySecret, userPoolId } = simulatorCredentials;
+  const { token = { accessKeyId, accessKeySecret } } = options;
+  const name = `resign-webhook-${randomUUID().slice(0, 8)}`;
+  const parsed = parseSettings({
+    operators: { api: ["ops", "deputy"] },
+    ...settings,
+    genauth: { host: genauth.url, userPoolId },
+  });
+
+  await aws.createTable(name);
+  aws.putSecret(`${name}/keys`, JSON.stringify(keys));
+  aws.putSecret(`${name}/token`, JSON.stringify(token));
+  const deadLettersUrl = aws.createQueue(`${name}-dead`, 30);
+  const queueUrl = aws.createQueue(name, 120);
+  const environment = {
+    [variables.settings]: JSON.stringify(parsed),
+    [variables.keysSecretId]: `${name}/keys`,
+    [variables.tokenSecretId]: `${name}/token`,
+    [variables.ledgerTable]: name,
+    [variables.queueUrl]: queueUrl,
+    [variables.deadLettersUrl]: deadLettersUrl,
+  };
+
+  const webhook = connectWebhook(environment, writeLog);
+  const resigner = connectResigner(environment, writeLog);
+  const sweep = connectSweep(environment, writeLog);
+  const front = await startHttpFront(webhook, port);
+  const client = new SQSClient();
+  const poller = isPolling ? startPoller(client, queueUrl, resigner) : undefined;
+  const sweeping = setInterval(() => void sweep().catch(console.error), sweepEverySeconds * 1000);
+
+  return {
+    url: front.url,
+    table: name,
+    queueUrl,
+    deadLettersUrl,
+    environment,
+    settings: parsed,
+    ledger: createLedger({ client: new DynamoDBClient(), table: name }),
+    resigner,
+    sweep,
+    putKeys: (next: object) => aws.putSecret(`${name}/keys`, JSON.stringify(next)),
+    putToken: (next: object) => aws.putSecret(`${name}/token`, JSON.stringify(next)),
+    async close(): Promise<void> {
+      clearInterval(sweeping);
+      await front.close();
+      await poller?.close();
+      client.destroy();
+    },
+  };
+}
