@@ -7,7 +7,10 @@ import { readVectors } from "../../vectors.ts";
 
 const both = { encryptKey: ["an encrypt key"], verificationToken: ["a token"] };
 const signing = { encryptKey: "an encrypt key" };
-const deleted = larkDeleted({ open_id: "ou_1", union_id: "on_1", user_id: "u1" }, { token: "a token", eventId: "e1", now });
+const deleted = larkDeleted(
+  { open_id: "ou_1", union_id: "on_1", user_id: "u1" },
+  { token: "a token", eventId: "e1", now },
+);
 
 function receive(request: SignedRequest, keys: object = both, changes: object = {}) {
   const route = lark.routes["POST /lark"];
@@ -48,7 +51,11 @@ describe("an event", () => {
   test("without the configured id is answered 200 and told of", () => {
     const event = larkDeleted({ open_id: "ou_1" }, { token: "a token", now });
     const received = receive(signLark(event, signing, now), both, { lark: { userIdField: "user_id" } });
-    expect(received).toMatchObject({ kind: "answer", answer: { statusCode: 200 }, notices: [{ metric: "UnusableDeparture" }] });
+    expect(received).toMatchObject({
+      kind: "answer",
+      answer: { statusCode: 200 },
+      notices: [{ metric: "UnusableDeparture" }],
+    });
   });
 
   test("of another app is refused where the app is configured", () => {
@@ -89,11 +96,21 @@ describe("what an event says", () => {
   });
 
   test("schema 1.0: user_leave, and user_status_change", () => {
-    const event = (fields: object) => ({ uuid: "u1", ts: "1795485600.7171419", type: "event_callback", token: "a token", event: fields });
+    const event = (fields: object) => ({
+      uuid: "u1",
+      ts: "1795485600.7171419",
+      type: "event_callback",
+      token: "a token",
+      event: fields,
+    });
     const left = signed(event({ type: "user_leave", open_id: "ou_1", employee_id: "e" }));
     expect(left).toMatchObject({ departures: [{ eventId: "u1", userId: "lark:ou_1" }] });
-    expect(left?.kind === "departures" && left.departures[0]?.occurredAt.toISOString()).toBe("2026-11-24T02:00:00.717Z");
-    expect(told(event({ type: "user_status_change", open_id: "ou_1", current_status: { is_resigned: true } }))).toBe("left");
+    expect(left?.kind === "departures" && left.departures[0]?.occurredAt.toISOString()).toBe(
+      "2026-11-24T02:00:00.717Z",
+    );
+    expect(told(event({ type: "user_status_change", open_id: "ou_1", current_status: { is_resigned: true } }))).toBe(
+      "left",
+    );
     expect(told(event({ type: "user_update", open_id: "ou_1" }))).toBe("nothing");
   });
 
@@ -114,13 +131,19 @@ describe("the URL check", () => {
       kind: "answer",
       answer: expect.objectContaining({ statusCode: 200, body: '{"challenge":"abc"}' }),
     });
-    expect(receive(signLark(urlCheck, {}), { verificationToken: ["a token"] })).toMatchObject({ answer: { statusCode: 200 } });
+    expect(receive(signLark(urlCheck, {}), { verificationToken: ["a token"] })).toMatchObject({
+      answer: { statusCode: 200 },
+    });
   });
 
   test.each([
     ["an event without a signature", signLark(deleted, signing, now, false), "unauthorized: signature missing"],
     ["a wrong token", signLark({ ...urlCheck, token: "x" }, signing, now, false), "unauthorized: verification token"],
-    ["no token", signLark({ type: "url_verification", challenge: "abc" }, signing, now, false), "unauthorized: verification token"],
+    [
+      "no token",
+      signLark({ type: "url_verification", challenge: "abc" }, signing, now, false),
+      "unauthorized: verification token",
+    ],
     ["plain, though there is an encrypt key", signLark(urlCheck, {}), "unauthorized: decryption"],
     ["encrypted with another key", signLark(urlCheck, { encryptKey: "other" }, now, false), "unauthorized: decryption"],
   ])("%s is refused", (_, request, expected) => {
@@ -130,16 +153,33 @@ describe("the URL check", () => {
 
 describe("a signature", () => {
   const request = signLark(deleted, signing, now);
-  const changed = (headers: Record<string, string>) => receive({ ...request, headers: { ...request.headers, ...headers } });
+  const changed = (headers: Record<string, string>) =>
+    receive({ ...request, headers: { ...request.headers, ...headers } });
 
   test.each([
     ["of another key", () => receive(signLark(deleted, { encryptKey: "other" }, now)), "unauthorized: signature"],
-    ["in capitals", () => changed({ "x-lark-signature": request.headers["x-lark-signature"]?.toUpperCase() ?? "" }), "unauthorized: signature form"],
+    [
+      "in capitals",
+      () => changed({ "x-lark-signature": request.headers["x-lark-signature"]?.toUpperCase() ?? "" }),
+      "unauthorized: signature form",
+    ],
     ["empty", () => changed({ "x-lark-signature": "" }), "unauthorized: signature form"],
     ["over another nonce", () => changed({ "x-lark-request-nonce": "other" }), "unauthorized: signature"],
-    ["over the body in other white space", () => receive({ ...request, body: request.body.replace(":", ": ") }), "unauthorized: signature"],
-    ["two days old", () => receive(signLark(deleted, signing, new Date(now.getTime() - 2 * 86_400_000))), "unauthorized: timestamp"],
-    ["of tomorrow's tomorrow", () => receive(signLark(deleted, signing, new Date(now.getTime() + 2 * 86_400_000))), "unauthorized: timestamp"],
+    [
+      "over the body in other white space",
+      () => receive({ ...request, body: request.body.replace(":", ": ") }),
+      "unauthorized: signature",
+    ],
+    [
+      "two days old",
+      () => receive(signLark(deleted, signing, new Date(now.getTime() - 2 * 86_400_000))),
+      "unauthorized: timestamp",
+    ],
+    [
+      "of tomorrow's tomorrow",
+      () => receive(signLark(deleted, signing, new Date(now.getTime() + 2 * 86_400_000))),
+      "unauthorized: timestamp",
+    ],
   ])("%s is refused", (_, act, expected) => {
     expect(problemOf(act)).toBe(expected);
   });
@@ -148,7 +188,11 @@ describe("a signature", () => {
     const { "x-lark-request-timestamp": timestamp = "", "x-lark-request-nonce": nonce = "" } = request.headers;
     const shifted = {
       ...request,
-      headers: { ...request.headers, "x-lark-request-timestamp": timestamp.slice(0, 9), "x-lark-request-nonce": timestamp.slice(9) + nonce },
+      headers: {
+        ...request.headers,
+        "x-lark-request-timestamp": timestamp.slice(0, 9),
+        "x-lark-request-nonce": timestamp.slice(9) + nonce,
+      },
     };
     expect(problemOf(() => receive(shifted))).toBe("unauthorized: timestamp form 999999999");
     expect(receive(shifted, both, { lark: { strictTimestamp: false } })).toMatchObject({ kind: "departures" });
@@ -157,7 +201,11 @@ describe("a signature", () => {
   test("that is right over what is no event is malformed", () => {
     const sign = (body: string) => {
       const signature = createHash("sha256").update(`1795485600nonce${signing.encryptKey}${body}`).digest("hex");
-      const headers = { "x-lark-request-timestamp": "1795485600", "x-lark-request-nonce": "nonce", "x-lark-signature": signature };
+      const headers = {
+        "x-lark-request-timestamp": "1795485600",
+        "x-lark-request-nonce": "nonce",
+        "x-lark-signature": signature,
+      };
       return receive({ method: "POST", path: "/lark", headers, body });
     };
     expect(problemOf(() => sign("{"))).toBe("malformed");
@@ -168,7 +216,9 @@ describe("a signature", () => {
 });
 
 describe("decryption", () => {
-  const published = readVectors<{ larkDecrypt: { encryptKey: string; encrypt: string; plaintext: string }[] }>("others.json");
+  const published = readVectors<{ larkDecrypt: { encryptKey: string; encrypt: string; plaintext: string }[] }>(
+    "others.json",
+  );
   test.skipIf(!published)("gives the published answers", () => {
     for (const { encrypt, encryptKey, plaintext } of published?.larkDecrypt ?? []) {
       expect(decrypt(encrypt, encryptKey).toString()).toBe(plaintext);

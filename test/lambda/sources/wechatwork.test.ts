@@ -1,7 +1,13 @@
 import { createCipheriv, randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { decrypt, sign, wechatwork } from "../../../lambda/sources/wechatwork.ts";
-import { encryptWechatwork, type SignedRequest, signWechatwork, signWechatworkCheck, wechatworkDeleted } from "../../../local/sign.ts";
+import {
+  encryptWechatwork,
+  type SignedRequest,
+  signWechatwork,
+  signWechatworkCheck,
+  wechatworkDeleted,
+} from "../../../local/sign.ts";
 import { now, problemOf, settings, toRequest } from "../../parts.ts";
 import { readVectors } from "../../vectors.ts";
 
@@ -12,7 +18,11 @@ const seconds = now.getTime() / 1000;
 
 function receive(request: SignedRequest, given = keys) {
   const [path = ""] = request.path.split("?");
-  return wechatwork.routes[`${request.method} ${path}`]?.(toRequest(request), { keys: given, settings: settings(), now });
+  return wechatwork.routes[`${request.method} ${path}`]?.(toRequest(request), {
+    keys: given,
+    settings: settings(),
+    now,
+  });
 }
 
 const told = (xml: string) => receive(signWechatwork(xml, one, now));
@@ -25,7 +35,12 @@ describe("a departure", () => {
     expect(told(wechatworkDeleted("zhangsan", "ww1", now))).toMatchObject({
       kind: "departures",
       departures: [
-        { source: "wechatwork", eventId: `ww1|delete_user|zhangsan|${seconds}`, userId: "wechatwork:zhangsan", occurredAt: now },
+        {
+          source: "wechatwork",
+          eventId: `ww1|delete_user|zhangsan|${seconds}`,
+          userId: "wechatwork:zhangsan",
+          occurredAt: now,
+        },
       ],
     });
   });
@@ -34,18 +49,27 @@ describe("a departure", () => {
     const update = (status: string) => event(`<ChangeType>update_user</ChangeType><UserID>a</UserID>${status}`);
     expect(told(update("<Status>5</Status>"))).toMatchObject({ departures: [{ userId: "wechatwork:a" }] });
     for (const status of ["", "<Status>1</Status>", "<Status>4</Status>", "<Status>05</Status>"]) {
-      expect(told(update(status))).toMatchObject({ kind: "answer", answer: { statusCode: 200, body: "success" }, notices: [] });
+      expect(told(update(status))).toMatchObject({
+        kind: "answer",
+        answer: { statusCode: 200, body: "success" },
+        notices: [],
+      });
     }
   });
 
   test("in suite form is told by suite and corp", () => {
     const xml = `<xml><SuiteId>s1</SuiteId><AuthCorpId>c1</AuthCorpId><InfoType>change_contact</InfoType><TimeStamp>${seconds}</TimeStamp><ChangeType>delete_user</ChangeType><UserID>a</UserID></xml>`;
-    expect(told(xml)).toMatchObject({ departures: [{ eventId: `s1|c1|delete_user|a|${seconds}`, userId: "wechatwork:a" }] });
+    expect(told(xml)).toMatchObject({
+      departures: [{ eventId: `s1|c1|delete_user|a|${seconds}`, userId: "wechatwork:a" }],
+    });
   });
 
-  test.each(["00123", "1e5", "__proto__", "a".repeat(64), "A.b-c@d_E", "0x10", "true"])("keeps the id %s as it is", (id) => {
-    expect(told(wechatworkDeleted(id, "ww1", now))).toMatchObject({ departures: [{ userId: `wechatwork:${id}` }] });
-  });
+  test.each(["00123", "1e5", "__proto__", "a".repeat(64), "A.b-c@d_E", "0x10", "true"])(
+    "keeps the id %s as it is",
+    (id) => {
+      expect(told(wechatworkDeleted(id, "ww1", now))).toMatchObject({ departures: [{ userId: `wechatwork:${id}` }] });
+    },
+  );
 
   test("of an unknown id form is taken, and told of", () => {
     expect(told(wechatworkDeleted("张三", "ww1", now))).toMatchObject({
@@ -57,12 +81,19 @@ describe("a departure", () => {
   test("without a usable id is answered and told of", () => {
     for (const id of ["", "<UserID> a</UserID>", "<UserID>a</UserID><UserID>b</UserID>"]) {
       const received = told(event(`<ChangeType>delete_user</ChangeType>${id}`));
-      expect(received).toMatchObject({ kind: "answer", answer: { body: "success" }, notices: [{ metric: "UnusableDeparture" }] });
+      expect(received).toMatchObject({
+        kind: "answer",
+        answer: { body: "success" },
+        notices: [{ metric: "UnusableDeparture" }],
+      });
     }
   });
 
   test("without CreateTime is as old as its request", () => {
-    const xml = event("<ChangeType>delete_user</ChangeType><UserID>a</UserID>").replace(/<CreateTime>.*<\/CreateTime>/, "");
+    const xml = event("<ChangeType>delete_user</ChangeType><UserID>a</UserID>").replace(
+      /<CreateTime>.*<\/CreateTime>/,
+      "",
+    );
     expect(told(xml)).toMatchObject({ departures: [{ occurredAt: now, eventId: `ww1|delete_user|a|${seconds}` }] });
   });
 });
@@ -71,19 +102,30 @@ test("nobody leaves by a rename, a move out of view, or a department's change", 
   const rename = event("<ChangeType>update_user</ChangeType><UserID>a</UserID><NewUserID>b</NewUserID>");
   expect(told(rename)).toMatchObject({ kind: "answer", notices: [{ metric: "Renamed" }] });
   const unsubscribe = event("").replace("change_contact", "unsubscribe").replace("sys", "a");
-  for (const xml of [unsubscribe, event("<ChangeType>delete_party</ChangeType><Id>1</Id>"), event("<ChangeType>update_tag</ChangeType>")]) {
+  for (const xml of [
+    unsubscribe,
+    event("<ChangeType>delete_party</ChangeType><Id>1</Id>"),
+    event("<ChangeType>update_tag</ChangeType>"),
+  ]) {
     expect(told(xml)).toMatchObject({ kind: "answer", answer: { body: "success" }, notices: [] });
   }
 });
 
 test("somebody who is created again has returned", () => {
   const received = told(event("<ChangeType>create_user</ChangeType><UserID>a</UserID>"));
-  expect(received).toMatchObject({ departures: [], returns: [{ userId: "wechatwork:a", by: "wechatwork", occurredAt: now }] });
+  expect(received).toMatchObject({
+    departures: [],
+    returns: [{ userId: "wechatwork:a", by: "wechatwork", occurredAt: now }],
+  });
 });
 
 test("an authentic event that is no such XML is answered and told of", () => {
   for (const message of ["hello", "<xml><a b='1'/></xml>", "<xml><!-- --></xml>"]) {
-    expect(told(message)).toMatchObject({ kind: "answer", answer: { body: "success" }, notices: [{ metric: "Malformed" }] });
+    expect(told(message)).toMatchObject({
+      kind: "answer",
+      answer: { body: "success" },
+      notices: [{ metric: "Malformed" }],
+    });
   }
 });
 
@@ -93,8 +135,14 @@ test("the URL check is answered with the bare text, a number too large for a num
 });
 
 test("the old and the new keys both serve", () => {
-  const given = { token: ["new", "aToken"], encodingAesKey: ["b".repeat(43), encodingAesKey], receiveIds: ["x", "ww1"] };
-  expect(receive(signWechatwork(wechatworkDeleted("a", "ww1", now), one, now), given)).toMatchObject({ kind: "departures" });
+  const given = {
+    token: ["new", "aToken"],
+    encodingAesKey: ["b".repeat(43), encodingAesKey],
+    receiveIds: ["x", "ww1"],
+  };
+  expect(receive(signWechatwork(wechatworkDeleted("a", "ww1", now), one, now), given)).toMatchObject({
+    kind: "departures",
+  });
 });
 
 describe("refused", () => {
@@ -103,16 +151,39 @@ describe("refused", () => {
 
   test.each([
     ["another token", () => receive(signWechatwork("<xml/>", { ...one, token: "x" }, now)), "unauthorized: signature"],
-    ["another key", () => receive(signWechatwork("<xml/>", { ...one, encodingAesKey: "b".repeat(43) }, now)), "unauthorized: decryption or receiveid"],
-    ["another receiver", () => receive(signWechatwork("<xml/>", { ...one, receiveId: "ww2" }, now)), "unauthorized: decryption or receiveid"],
+    [
+      "another key",
+      () => receive(signWechatwork("<xml/>", { ...one, encodingAesKey: "b".repeat(43) }, now)),
+      "unauthorized: decryption or receiveid",
+    ],
+    [
+      "another receiver",
+      () => receive(signWechatwork("<xml/>", { ...one, receiveId: "ww2" }, now)),
+      "unauthorized: decryption or receiveid",
+    ],
     ["no signature", () => withPath((path) => path.replace("msg_signature", "other")), "unauthorized: query"],
     ["a repeated parameter", () => withPath((path) => `${path}&nonce=1`), "unauthorized: query"],
-    ["a signature in capitals", () => withPath((path) => path.replace(/msg_signature=[0-9a-f]+/, (text) => text.slice(0, 14) + text.slice(14).toUpperCase())), "unauthorized: query"],
-    ["a timestamp of another form", () => withPath((path) => path.replace(/timestamp=\d/, "timestamp=")), "unauthorized: query"],
+    [
+      "a signature in capitals",
+      () =>
+        withPath((path) =>
+          path.replace(/msg_signature=[0-9a-f]+/, (text) => text.slice(0, 14) + text.slice(14).toUpperCase()),
+        ),
+      "unauthorized: query",
+    ],
+    [
+      "a timestamp of another form",
+      () => withPath((path) => path.replace(/timestamp=\d/, "timestamp=")),
+      "unauthorized: query",
+    ],
     ["a bad escape", () => withPath((path) => `${path}&x=%E0%A4%A`), "unauthorized: query"],
     ["an envelope without Encrypt", () => receive({ ...good, body: "<xml></xml>" }), "unauthorized: query"],
     ["an envelope that is no XML", () => receive({ ...good, body: "{}" }), "unauthorized: envelope"],
-    ["an entity bomb", () => receive({ ...good, body: '<!DOCTYPE x [<!ENTITY a "b">]><xml><Encrypt>&a;</Encrypt></xml>' }), "unauthorized: envelope"],
+    [
+      "an entity bomb",
+      () => receive({ ...good, body: '<!DOCTYPE x [<!ENTITY a "b">]><xml><Encrypt>&a;</Encrypt></xml>' }),
+      "unauthorized: envelope",
+    ],
   ])("%s", (_, act, expected) => {
     expect(problemOf(act)).toBe(expected);
   });
@@ -187,16 +258,33 @@ describe.skipIf(!published)("published vectors", () => {
       expect(opened?.message.toString()).toBe(vector.expectedMessage);
       expect(opened?.receiveId === vector.receiveId).toBe(vector.negative !== "receiveId");
 
-      const given = { token: [vector.token], encodingAesKey: [vector.encodingAesKey], receiveIds: [vector.receiveId ?? ""] };
+      const given = {
+        token: [vector.token],
+        encodingAesKey: [vector.encodingAesKey],
+        receiveIds: [vector.receiveId ?? ""],
+      };
       const query = `msg_signature=${vector.msgSignature}&timestamp=${vector.timestamp}&nonce=${vector.nonce}`;
-      const get = { method: "GET" as const, path: `/wechatwork?${query}&echostr=${encodeURIComponent(vector.encrypt)}`, headers: {}, body: "" };
-      const post = { method: "POST" as const, path: `/wechatwork?${query}`, headers: {}, body: vector.rawBody ?? `<xml><Encrypt>${vector.encrypt}</Encrypt></xml>` };
+      const get = {
+        method: "GET" as const,
+        path: `/wechatwork?${query}&echostr=${encodeURIComponent(vector.encrypt)}`,
+        headers: {},
+        body: "",
+      };
+      const post = {
+        method: "POST" as const,
+        path: `/wechatwork?${query}`,
+        headers: {},
+        body: vector.rawBody ?? `<xml><Encrypt>${vector.encrypt}</Encrypt></xml>`,
+      };
       if (vector.negative) {
         expect(problemOf(() => receive(get, given))).toMatch(/^unauthorized/);
         expect(problemOf(() => receive(post, given))).toMatch(/^unauthorized/);
       } else if (vector.kind === "get") {
         expect(receive(get, given)).toMatchObject({ answer: { statusCode: 200, body: vector.expectedMessage } });
-        if (vector.rawQuery) expect(receive({ ...get, path: `/wechatwork?${vector.rawQuery}` }, given)).toMatchObject({ answer: { body: vector.expectedMessage } });
+        if (vector.rawQuery)
+          expect(receive({ ...get, path: `/wechatwork?${vector.rawQuery}` }, given)).toMatchObject({
+            answer: { body: vector.expectedMessage },
+          });
       } else if (vector.kind === "post-xml") {
         expect(receive(post, given)).toMatchObject({ answer: { statusCode: 200, body: "success" } });
       }

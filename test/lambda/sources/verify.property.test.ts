@@ -1,0 +1,238 @@
+/** Whatever comes in: our own errors or nothing, no body with a bit changed, no id turned into another. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { decodeUtf8, parseQuery } from "../../../lambda/http.ts";
+import { Problem } from "../../../lambda/problem.ts";
+import { parseSyncRelation } from "../../../lambda/resignation.ts";
+import { parseKeys, parseToken } from "../../../lambda/secrets.ts";
+import { api } from "../../../lambda/sources/api.ts";
+import type { Received } from "../../../lambda/sources/index.ts";
+import { lark } from "../../../lambda/sources/lark.ts";
+import { wechatwork } from "../../../lambda/sources/wechatwork.ts";
+import { readXml } from "../../../lambda/sources/xml.ts";
+import {
+  larkDeleted,
+  type SignedRequest,
+  signApi,
+  signLark,
+  signWechatwork,
+  wechatworkDeleted,
+} from "../../../local/sign.ts";
+import { newApiSecret } from "../../../local/stack.ts";
+import { now, settings, toRequest } from "../../parts.ts";
+
+const secret = newApiSecret();
+const encodingAesKey = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+const context = { settings: settings(), now };
+const larkKeys = { encryptKey: ["key"], verificationToken: ["token"] };
+const wechatworkKeys = { token: ["t"], encodingAesKey: [encodingAesKey], receiveIds: ["ww1"] };
+
+type Receive = (request: ReturnType<typeof toRequest>) => Received | undefined;
+const receiveLark: Receive = (request) => lark.routes["POST /lark"]?.(request, { ...context, keys: larkKeys });
+const receiveWechatwork: Receive = (request) =>
+  wechatwork.routes["POST /wechatwork"]?.(request, { ...context, keys: wechatworkKeys });
+const receiveApi: Receive = (request) =>
+  api.routes["POST /resignations"]?.(request, { ...context, keys: { zapier: [secret] } });
+
+const signedBySource: [string, Receive, (id: string) => SignedRequest, string][] = [
+  [
+    "lark",
+    receiveLark,
+    (id) => signLark(larkDeleted({ open_id: id }, { token: "token", now }), { encryptKey: "key" }, now),
+    "lark:",
+  ],
+  [
+    "wechatwork",
+    receiveWechatwork,
+    (id) => signWechatwork(wechatworkDeleted(id, "ww1", now), { token: "t", encodingAesKey, receiveId: "ww1" }, now),
+    "wechatwork:",
+  ],
+  [
+    "api",
+    receiveApi,
+    (id) => signApi({ method: "POST", path: "/resignations", body: { userId: `lark:${id}` } }, secret, { now }),
+    "lark:",
+  ],
+];
+
+const isOurs = (error: unknown) => error instanceof Problem;
+const ids = fc
+  .string({ unit: "grapheme", minLength: 1, maxLength: 20 })
+  .filter((id) => id.isWellFormed() && /^[^\s\p{C}]+$/u.test(id) && !id.includes("]]>"));
+
+describe.each(signedBySource)("%s", (_, receive, sign, prefix) => {
+  test("takes every id byte for byte", () => {
+    fc.assert(
+      fc.property(ids, (id) => {
+        const received = receive(toRequest(sign(id)));
+        expect(received).toMatchObject({ kind: "departures", departures: [{ userId: prefix + id }] });
+      }),
+    );
+  });
+
+  test("takes no body with one bit changed", () => {
+    const request = toRequest(sign("ou_1"));
+    fc.assert(
+      fc.property(fc.nat(request.body.length - 1), fc.nat(7), (at, bit) => {
+        const body = Buffer.from(request.body);
+        body[at] = (body[at] ?? 0) ^ (1 << bit);
+        try {
+          const received = receive({ ...request, body });
+          // WeCom signs Encrypt alone: the rest of the envelope is not believed either.
+          expect(received).toMatchObject({ departures: [{ userId: `${prefix}ou_1` }] });
+          expect(prefix).toBe("wechatwork:");
+        } catch (error) {
+          if (!isOurs(error)) throw error;
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("answers anything with our own errors", () => {
+    const header = fc.option(fc.string({ maxLength: 80 }), { nil: undefined });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.string(), header, (bytes, rawQuery, value) => {
+        const request = { ...toRequest(sign("ou_1")), body: Buffer.from(bytes), rawQuery, header: () => value };
+        expect(() => receive(request)).toThrow(Problem);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+test("an authentic Lark event of any form is an answer or our own error", () => {
+  const name = fc.constantFrom(
+    "schema",
+    "header",
+    "event",
+    "token",
+    "type",
+    "uuid",
+    "object",
+    "event_type",
+    "status",
+    "is_resigned",
+  );
+  const value = fc.constantFrom<unknown>(
+    "2.0",
+    "token",
+    "contact.user.deleted_v3",
+    "contact.user.updated_v3",
+    "user_leave",
+    true,
+    null,
+    1,
+    "",
+  );
+  const { node } = fc.letrec<{ node: unknown }>((tie) => ({
+    node: fc.oneof({ depthSize: "small" }, value, fc.dictionary(name, tie("node"), { maxKeys: 5 })),
+  }));
+  fc.assert(
+    fc.property(fc.dictionary(name, node), (content) => {
+      try {
+        receiveLark(toRequest(signLark({ ...content, token: "token" }, { encryptKey: "key" }, now)));
+      } catch (error) {
+        if (!isOurs(error)) throw error;
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("XML gives back what was put in, or is refused", () => {
+  const text = fc.string({ unit: "binary" }).filter((value) => !value.includes("]]>") && value.isWellFormed());
+  fc.assert(
+    fc.property(
+      text,
+      text.filter((value) => !/[<&]/.test(value)),
+      (one, other) => {
+        const fields = readXml(`<xml><A><![CDATA[${one}]]></A><B>${other}</B></xml>`);
+        expect([fields.get("A"), fields.get("B")]).toEqual([one, other]);
+      },
+    ),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.constantFrom(
+          "<xml>",
+          "</xml>",
+          "<a>",
+          "</a>",
+          "<![CDATA[",
+          "]]>",
+          "&amp;",
+          "&x;",
+          "<",
+          "x",
+          " ",
+          "<!--",
+          "<a/>",
+        ),
+      ),
+      (parts) => {
+        try {
+          expect(readXml(parts.join(""))).toBeInstanceOf(Map);
+        } catch (error) {
+          expect(error).toBeInstanceOf(SyntaxError);
+        }
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
+
+test("hostile XML costs no more than its length", () => {
+  const started = performance.now();
+  for (const unit of ["<a>", "&amp;", "<![CDATA[", "]]>", "<a ", "&#", "x]]", "</"]) {
+    expect(() => readXml(`<xml>${unit.repeat(60_000 / unit.length)}`)).toThrow(SyntaxError);
+  }
+  // Not a benchmark: what is quadratic takes minutes here.
+  expect(performance.now() - started).toBeLessThan(5_000);
+});
+
+test("a sync relation is read as it is or not at all", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), (text) => {
+      const parsed = parseSyncRelation(text, ["lark"]);
+      expect(parsed === undefined || parsed === text).toBe(true);
+      expect(parseSyncRelation(`lark:${text}`, ["lark"]) ?? `lark:${text}`).toBe(`lark:${text}`);
+    }),
+  );
+});
+
+test("queries and bytes: our own errors or their value", () => {
+  fc.assert(
+    fc.property(fc.string(), (rawQuery) => {
+      try {
+        parseQuery(rawQuery);
+      } catch (error) {
+        expect(isOurs(error)).toBe(true);
+      }
+    }),
+  );
+  fc.assert(
+    fc.property(
+      fc.string({ unit: "binary" }).filter((text) => text.isWellFormed()),
+      (text) => {
+        expect(decodeUtf8(Buffer.from(text))).toBe(text);
+      },
+    ),
+  );
+});
+
+test("secrets of any form are keys or a text that holds none of their values", () => {
+  const value = "ThisIsASecretValue1234567890ThisIsASecretValue";
+  const json = fc
+    .jsonValue()
+    .map((any) => JSON.stringify({ lark: any, wechatwork: { token: value, x: any }, api: { [value]: any, a: value } }));
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), json), (text) => {
+      expect(JSON.stringify(Object.values(parseKeys(text)).filter((section) => "wrong" in section))).not.toContain(
+        value,
+      );
+      expect(JSON.stringify(parseToken(text))).not.toContain(value);
+    }),
+  );
+});
