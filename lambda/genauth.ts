@@ -67,12 +67,9 @@ export function createGenAuth(options: {
     /** How many active people the user pool has. */
     headcount: () =>
       call(
-        "POST",
-        "/api/v3/list-users",
-        {
-          advancedFilter: [{ field: "status", operator: "EQUAL", value: "Activated" }],
-          options: { pagination: { page: 1, limit: 1 } },
-        },
+        "GET",
+        "/api/v3/list-users?status=Activated&page=1&limit=1",
+        undefined,
         z.object({ totalCount: z.number() }),
       ),
   };

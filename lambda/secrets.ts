@@ -84,7 +84,7 @@ const sections = {
   slack: z.object({ signingSecret: keys(key) }),
   api: z
     .record(
-      z.string().check(z.regex(/^[A-Za-z0-9_-]{1,32}$/, "caller names are 1 to 32 letters, digits, _ and -")),
+      z.string().check(z.regex(/^[A-Za-z0-9_-]{1,32}$/)),
       keys(
         z
           .string()
@@ -95,6 +95,10 @@ const sections = {
             ),
           ),
       ),
+      {
+        error: ({ code }) =>
+          code === "invalid_key" ? "a caller's name is 1 to 32 letters, digits, _ and -" : undefined,
+      },
     )
     .check(z.refine(hasNoSharedKey, "two callers must not share a key")),
 };

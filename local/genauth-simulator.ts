@@ -237,9 +237,10 @@ export async function startGenAuthSimulator(port = 0, portVariable?: string) {
       const [provider, ...userIdInIdp] = person.syncRelation.split(":");
       return success([{ provider, userIdInIdp: userIdInIdp.join(":"), userInfoInIdp: {} }]);
     },
-    "POST /api/v3/list-users": () => {
-      const active = [...people.values()].filter(({ status }) => status === "Activated");
-      return success({ totalCount: active.length, list: active.slice(0, 10).map(toUser) });
+    "GET /api/v3/list-users": ({ status, page = 1, limit = 10 }) => {
+      const matching = [...people.values()].filter((person) => status === undefined || person.status === status);
+      const start = (Number(page) - 1) * Number(limit);
+      return success({ totalCount: matching.length, list: matching.slice(start, start + Number(limit)).map(toUser) });
     },
   };
 

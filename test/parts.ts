@@ -6,7 +6,10 @@ import type { SignedRequest } from "../local/sign.ts";
 export const now = new Date("2026-11-24T02:00:00.000Z");
 
 export const settings = (changes: object = {}): RuntimeSettings =>
-  parseSettings({ genauth: { host: "https://genauth.example", userPoolId: "pool" }, ...changes }) as RuntimeSettings;
+  parseSettings({
+    genauth: { host: "https://genauth.example", userPoolId: "pool" },
+    ...changes,
+  }) as unknown as RuntimeSettings;
 
 /** A signed request as the function sees it behind API Gateway. */
 export function toRequest({ method, path, headers, body }: SignedRequest): Request {

@@ -1,0 +1,232 @@
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Ajv, type ValidateFunction } from "ajv";
+import { ManagementClient } from "authing-node-sdk";
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import * as z from "zod/mini";
+import { createGenAuth, tellOutcome } from "../../lambda/genauth.ts";
+import type { SyncRelation } from "../../lambda/resignation.ts";
+import type { Token } from "../../lambda/secrets.ts";
+import { simulatorCredentials, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
+import { now } from "../parts.ts";
+
+const simulator = await startGenAuthSimulator();
+beforeEach(() => simulator.reset());
+afterAll(() => simulator.close());
+
+const { userPoolId, accessKeyId, accessKeySecret } = simulatorCredentials;
+const demo = "lark:ou_demo_1" as SyncRelation;
+const nobody = "lark:ou_nobody" as SyncRelation;
+
+function connect(secrets: (Token | { wrong: string })[] = [{ accessKeyId, accessKeySecret }]) {
+  let reads = 0;
+  const secret = {
+    read: async () => secrets[0] as Token,
+    refresh: async () => {
+      reads += 1;
+      if (secrets.length > 1) secrets.shift();
+      return true;
+    },
+  };
+  const genauth = createGenAuth({ host: simulator.url, userPoolId, secret, now: () => new Date(), deadlineMs: 300 });
+  return { genauth, reads: () => reads };
+}
+
+describe("what an answer means", () => {
+  const success = z.object({ success: z.literal(true) });
+  const tell = (body: unknown, httpStatus = 200, retryAfter: string | null = null) =>
+    tellOutcome({ httpStatus, retryAfter, body: typeof body === "string" ? body : JSON.stringify(body) }, success, now);
+  const failing = (statusCode: number, apiCode?: number) => ({ statusCode, apiCode, message: "m", requestId: "r" });
+
+  test("done is HTTP 200 and statusCode 200 and success", () => {
+    const body = { statusCode: 200, message: "Success", requestId: "r", data: { success: true } };
+    expect(tell(body)).toMatchObject({ kind: "done", answer: { statusCode: 200, requestId: "r", message: "Success" } });
+    expect(tell(body, 500)).toMatchObject({ kind: "busy", inDoubt: true });
+    expect(tell({ ...body, data: { success: false } })).toMatchObject({ kind: "busy", inDoubt: true });
+    expect(tell({ ...body, data: undefined })).toMatchObject({ kind: "busy", inDoubt: true });
+    expect(tell({ ...body, statusCode: "200" })).toMatchObject({ kind: "busy", inDoubt: true });
+  });
+
+  test.each([
+    [404, undefined, "not_found"],
+    [404, 2004, "not_found"],
+    [403, 2004, "not_found"],
+    [404, 2224, "busy"],
+    [401, undefined, "token_refused"],
+    [403, 2020, "token_refused"],
+    [403, undefined, "refused"],
+    [403, 2333, "refused"],
+    [400, undefined, "refused"],
+    [402, 4021, "refused"],
+    [409, undefined, "refused"],
+    [413, undefined, "refused"],
+    [422, undefined, "refused"],
+    [429, undefined, "busy"],
+    [499, undefined, "busy"],
+    [500, undefined, "busy"],
+    [501, undefined, "busy"],
+    [503, undefined, "busy"],
+    [601, undefined, "busy"],
+    [603, undefined, "busy"],
+    [777, 9999, "busy"],
+  ])("statusCode %i with apiCode %s is %s", (statusCode, apiCode, kind) => {
+    expect(tell(failing(statusCode, apiCode)).kind).toBe(kind);
+  });
+
+  test.each([
+    ["a page", "<html>502</html>", 502],
+    ["nothing", "", 200],
+    ["half an answer", '{"statusCode":20', 200],
+    ["another JSON", "[]", 200],
+    ["a page that is not there", { statusCode: 404, message: "Cannot POST /api/v3/resign-user" }, 404],
+  ])("%s is busy, and in doubt", (_, body, httpStatus) => {
+    expect(tell(body, httpStatus)).toMatchObject({ kind: "busy", inDoubt: true });
+  });
+
+  test("throttled says when to come back, if it does, and was not carried out", () => {
+    expect(tell(failing(429), 429)).toEqual({ kind: "busy", inDoubt: false, answer: expect.anything() });
+    expect(tell(failing(429), 429, "17")).toMatchObject({ retryAfterSeconds: 17 });
+    expect(tell(failing(429), 429, new Date(now.getTime() + 90_000).toUTCString())).toMatchObject({
+      retryAfterSeconds: 90,
+    });
+    expect(tell(failing(429), 429, "soon")).not.toHaveProperty("retryAfterSeconds");
+    expect(tell(failing(429), 429, "-5")).not.toHaveProperty("retryAfterSeconds");
+  });
+
+  test("a long message is cut", () => {
+    expect(tell({ ...failing(500), message: "x".repeat(1_000) }).answer.message).toHaveLength(200);
+  });
+});
+
+describe("a call", () => {
+  test("resigns by sync relation, flat and with the pool's header", async () => {
+    const { genauth } = connect();
+    expect(await genauth.resign(demo)).toMatchObject({
+      kind: "done",
+      answer: { statusCode: 200, requestId: expect.any(String) },
+    });
+    expect(simulator.calls()).toMatchObject([
+      { path: "/api/v3/resign-user", userId: demo, userIdType: "sync_relation" },
+    ]);
+    expect(await genauth.look(demo)).toMatchObject({ kind: "done", data: { status: "Resigned", name: "Demo Lark 1" } });
+    expect(await genauth.resign(nobody)).toMatchObject({ kind: "not_found" });
+  });
+
+  test("suspends, ends sessions and counts heads", async () => {
+    const { genauth } = connect();
+    expect(await genauth.headcount()).toMatchObject({ kind: "done", data: { totalCount: 1_000 } });
+    expect(await genauth.setStatus(demo, "Suspended")).toMatchObject({ kind: "done" });
+    expect(await genauth.headcount()).toMatchObject({ kind: "done", data: { totalCount: 999 } });
+    expect(await genauth.endSessions(demo, ["app1"])).toMatchObject({ kind: "done" });
+    expect(simulator.kicked()).toEqual([{ userId: demo, appIds: ["app1"] }]);
+  });
+
+  test.each(["500", "http500", "429", "hang", "cut", "garbage"] as const)("that meets %s is busy", async (mode) => {
+    simulator.fail({ mode, count: 1 });
+    const { genauth } = connect();
+    expect(await genauth.resign(demo)).toMatchObject({ kind: "busy" });
+    expect(await genauth.resign(demo)).toMatchObject({ kind: "done" });
+  });
+
+  test("that nobody answers is busy", async () => {
+    const secret = { read: async () => ({ token: "t" }), refresh: async () => false };
+    const gone = await startGenAuthSimulator();
+    await gone.close();
+    const genauth = createGenAuth({ host: gone.url, userPoolId, secret, now: () => now });
+    expect(await genauth.resign(demo)).toMatchObject({
+      kind: "busy",
+      answer: { message: "No answer from GenAuth: ECONNREFUSED" },
+    });
+  });
+});
+
+describe("the token", () => {
+  test("of a key pair is exchanged once, and anew when it was refused", async () => {
+    const { genauth } = connect();
+    await genauth.look(demo);
+    simulator.expireTokens();
+    expect(await genauth.resign(demo)).toMatchObject({ kind: "done" });
+    expect(simulator.calls().map(({ statusCode }) => statusCode)).toEqual([401, 200]);
+  });
+
+  test("that was refused is read afresh once", async () => {
+    simulator.allowToken("new");
+    const { genauth, reads } = connect([{ token: "old" }, { token: "new" }]);
+    expect(await genauth.resign(demo)).toMatchObject({ kind: "done" });
+    expect(reads()).toBe(1);
+  });
+
+  test("that stays refused is told as refused", async () => {
+    const { genauth } = connect([{ token: "old" }]);
+    expect(await genauth.resign(demo)).toMatchObject({ kind: "token_refused" });
+    expect(simulator.calls()).toHaveLength(2);
+    const wrongPair = connect([{ accessKeyId, accessKeySecret: "wrong" }]);
+    expect(await wrongPair.genauth.resign(demo)).toMatchObject({ kind: "token_refused" });
+  });
+
+  test("that is not filled in is told as that, without a call", async () => {
+    const { genauth } = connect([{ wrong: "the secret still holds the placeholder" }]);
+    expect(await genauth.resign(demo)).toMatchObject({
+      kind: "token_refused",
+      answer: { message: expect.stringContaining("placeholder") },
+    });
+    expect(simulator.calls()).toEqual([]);
+  });
+});
+
+test("authing-node-sdk's ManagementClient works against the simulator", async () => {
+  const client = new ManagementClient({ accessKeyId, accessKeySecret, host: simulator.url });
+  const resigned = await client.resignUser({ userId: demo, userIdType: "sync_relation" as never });
+  expect(resigned).toMatchObject({ statusCode: 200, data: { success: true } });
+  expect(simulator.person(demo)?.status).toBe("Resigned");
+  const wrong = new ManagementClient({ accessKeyId, accessKeySecret: "wrong", host: simulator.url });
+  expect(await wrong.resignUser({ userId: demo })).toMatchObject({ statusCode: 401, apiCode: 2020 });
+});
+
+const document = fileURLToPath(new URL("../../../shared/protocols/genauth-openapi.json", import.meta.url));
+describe.skipIf(!existsSync(document))("the vendor's own document", () => {
+  const read = () => JSON.parse(readFileSync(document, "utf8")) as { paths: Record<string, unknown> };
+  const validator = (schema: string): ValidateFunction => {
+    const ajv = new Ajv({ strict: false, formats: { "date-time": true } });
+    ajv.addSchema(read(), "genauth");
+    return ajv.compile({ $ref: `genauth#/components/schemas/${schema}` });
+  };
+  const calls: { path: string; body: unknown; reply: unknown }[] = [];
+
+  test.each([
+    ["resign", "ResignUserReqDto", "ResignUserRespDto"],
+    ["look", undefined, "UserSingleRespDto"],
+    ["suspend", "UpdateUserReqDto", "UserSingleRespDto"],
+    ["endSessions", "KickUsersDto", "IsSuccessRespDto"],
+    ["headcount", undefined, "UserPaginatedRespDto"],
+    ["token", "GetManagementAccessTokenDto", "GetManagementTokenRespDto"],
+  ])("describes what %s sends, and what the simulator answers", async (name, requestSchema, replySchema) => {
+    const real = globalThis.fetch;
+    calls.length = 0;
+    globalThis.fetch = async (url, init) => {
+      const response = await real(url, init);
+      const reply: unknown = await response.clone().json();
+      calls.push({ path: new URL(String(url)).pathname, body: init?.body && JSON.parse(String(init.body)), reply });
+      return response;
+    };
+    const { genauth } = connect();
+    const acts: Record<string, () => Promise<unknown>> = {
+      resign: () => genauth.resign(demo),
+      look: () => genauth.look(demo),
+      suspend: () => genauth.setStatus(demo, "Suspended"),
+      endSessions: () => genauth.endSessions(demo, ["app"]),
+      headcount: () => genauth.headcount(),
+      token: () => genauth.look(demo),
+    };
+    await acts[name]?.();
+    globalThis.fetch = real;
+    const call = name === "token" ? calls[0] : calls[1];
+    expect(Object.keys(read().paths)).toContain(call?.path);
+    if (requestSchema) {
+      const isRequest = validator(requestSchema);
+      expect(isRequest(call?.body), JSON.stringify(isRequest.errors)).toBe(true);
+    }
+    const isReply = validator(replySchema);
+    expect(isReply(call?.reply), JSON.stringify(isReply.errors)).toBe(true);
+  });
+});
