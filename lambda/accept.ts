@@ -35,7 +35,7 @@ export async function accept({ ledger, queue, log, now }: AcceptParts, departure
  * order. Who was suspended gets their access back.
  */
 export async function callOff(parts: AcceptParts, { userId, by, occurredAt }: Return): Promise<void> {
-  const waiting = await parts.ledger.waiting(userId);
+  const waiting = await parts.ledger.waiting(userId, parts.now());
   for (const resignation of waiting.filter((one) => Date.parse(one.occurredAt) < occurredAt.getTime())) {
     await cancel(parts, resignation, { by, why: "the person is back" });
   }

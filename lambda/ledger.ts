@@ -14,13 +14,18 @@ import { parseResignation, precededBy, type Resignation, type Status } from "./r
 /** The ledger: one DynamoDB table, one item a resignation, and a few small items that guard them. */
 export type Ledger = ReturnType<typeof createLedger>;
 
-/** What the ledger remembers of a person: who is at work on them, and that they were resigned. */
+/** What the ledger remembers of a person. */
 const personSchema = z.object({
   lease: z.optional(z.object({ owner: z.string(), until: z.iso.datetime() })),
   /** The last resignation that reached GenAuth for this person. */
   resigned: z.optional(z.object({ by: z.string(), at: z.iso.datetime() })),
+  /** A call may have reached GenAuth without anybody knowing its outcome. */
+  inDoubt: z.optional(z.boolean()),
 });
-export type Person = z.infer<typeof personSchema>;
+export type Person = Omit<z.infer<typeof personSchema>, "lease">;
+
+/** What the holder of a person's lease leaves behind: what was carried out, that it was taken back, or a doubt. */
+export type News = NonNullable<Person["resigned"]> | "forget" | "in doubt";
 
 /** The brake's log: which resignations were let through by themselves within the last day. */
 const brakeSchema = z.object({
@@ -35,6 +40,8 @@ export interface Query {
   readonly status?: Status | undefined;
   readonly userId?: string | undefined;
   readonly since?: Date | undefined;
+  /** The newest that there can be. */
+  readonly now: Date;
   readonly limit: number;
   /** Where the page before ended. */
   readonly after?: Position | undefined;
@@ -82,12 +89,13 @@ export function createLedger({ client, table }: { client: DynamoDBClient; table:
 
     /** Moves the time of the sweep's next look, if nobody else did. */
     async postpone({ id, dueAt }: Resignation, until: string): Promise<boolean> {
-      return update({
+      const written = await update({
         Key: marshall({ id }),
         UpdateExpression: "SET dueAt = :until",
         ConditionExpression: "dueAt = :dueAt",
         ExpressionAttributeValues: marshall({ ":until": until, ":dueAt": dueAt }),
       });
+      return written !== undefined;
     },
 
     /** The resignations whose time has come, the oldest first. */
@@ -104,18 +112,18 @@ export function createLedger({ client, table }: { client: DynamoDBClient; table:
 
     list,
 
-    /** Everything of a person that waits for an operator or for its day. */
-    async waiting(userId: string): Promise<Resignation[]> {
-      const { items } = await list({ userId, limit: 100 });
-      return items.filter(({ status }) => status === "held" || status === "suspended");
+    /** Everything of a person that waits: for its turn, for an operator, or for its day. */
+    async waiting(userId: string, now: Date): Promise<Resignation[]> {
+      const { items } = await list({ userId, now, limit: 100 });
+      return items.filter(({ status }) => status === "accepted" || status === "held" || status === "suspended");
     },
 
     /**
      * Takes the person's lease: at most one holder at a time works on a person. Gives back what is known of
-     * them, or `undefined` while another holds it.
+     * them, or `undefined` while another holds it. A former holder that never laid it down leaves a doubt.
      */
     async takePerson(userId: string, owner: string, now: Date, until: string): Promise<Person | undefined> {
-      const attributes = await updated({
+      const attributes = await update({
         Key: marshall({ id: personKey(userId) }),
         UpdateExpression: "SET lease = :lease, expiresAt = :expiresAt",
         ConditionExpression: "attribute_not_exists(lease) OR lease.#until < :now OR lease.#owner = :owner",
@@ -127,19 +135,29 @@ export function createLedger({ client, table }: { client: DynamoDBClient; table:
           ":expiresAt": expiry(now),
         }),
       });
-      return attributes && personSchema.parse(attributes);
+      if (!attributes) return undefined;
+      const { lease, ...person } = personSchema.parse(attributes);
+      return lease ? { ...person, inDoubt: true } : person;
     },
 
-    /** Lays the person's lease down, if it is still ours, noting what was carried out, or that it was taken back. */
-    async leavePerson(userId: string, owner: string, news?: Person["resigned"] | "forget"): Promise<boolean> {
-      const resigned = typeof news === "object" ? news : undefined;
-      return update({
+    /** Lays the person's lease down, if it is still ours. */
+    async leavePerson(userId: string, owner: string, news?: News): Promise<boolean> {
+      const [change, values] =
+        news === "in doubt"
+          ? ["SET inDoubt = :true REMOVE lease", { ":true": true }]
+          : news === "forget"
+            ? ["REMOVE lease, inDoubt, resigned", {}]
+            : news
+              ? ["SET resigned = :resigned REMOVE lease, inDoubt", { ":resigned": news }]
+              : ["REMOVE lease", {}];
+      const written = await update({
         Key: marshall({ id: personKey(userId) }),
-        UpdateExpression: `${resigned ? "SET resigned = :resigned " : ""}REMOVE lease${news === "forget" ? ", resigned" : ""}`,
+        UpdateExpression: change,
         ConditionExpression: "lease.#owner = :owner",
         ExpressionAttributeNames: { "#owner": "owner" },
-        ExpressionAttributeValues: marshall({ ":owner": owner, ...(resigned && { ":resigned": resigned }) }),
+        ExpressionAttributeValues: marshall({ ":owner": owner, ...values }),
       });
+      return written !== undefined;
     },
 
     async readBrake(): Promise<Brake> {
@@ -181,7 +199,7 @@ export function createLedger({ client, table }: { client: DynamoDBClient; table:
 
   /** One page, the newest first. */
   async function list(wanted: Query): Promise<{ items: Resignation[]; next?: Position }> {
-    const since = (wanted.since ?? new Date(Date.now() - keptDays * 86_400_000)).toISOString();
+    const since = (wanted.since ?? new Date(wanted.now.getTime() - keptDays * 86_400_000)).toISOString();
     if (wanted.userId !== undefined) return page("byUser", "userId", wanted.userId, wanted, since);
     if (wanted.status !== undefined) return page("byStatus", "status", wanted.status, wanted, since);
 
@@ -259,13 +277,10 @@ export function createLedger({ client, table }: { client: DynamoDBClient; table:
 
   type Update = Omit<ConstructorParameters<typeof UpdateItemCommand>[0], "TableName" | "ReturnValues">;
 
-  function update(input: Update): Promise<boolean> {
-    return updated(input).then(Boolean);
-  }
-
-  async function updated(input: Update): Promise<Record<string, unknown> | undefined> {
+  /** Gives back the item as it was before, or `undefined` if the condition failed. */
+  async function update(input: Update): Promise<Record<string, unknown> | undefined> {
     const output = await unlessConditionFails(() =>
-      client.send(new UpdateItemCommand({ TableName: table, ReturnValues: "ALL_NEW", ...input })),
+      client.send(new UpdateItemCommand({ TableName: table, ReturnValues: "ALL_OLD", ...input })),
     );
     return output && unmarshall(output.Attributes ?? {});
   }

@@ -54,7 +54,7 @@ export async function findOrThrow(ledger: Ledger, id: string): Promise<Resignati
 }
 
 /** One page of the ledger. The cursor is good for the query that it came from, and for no other. */
-export async function list(ledger: Ledger, query: Query, cursor: string | undefined): Promise<Answer> {
+export async function list(ledger: Ledger, query: Omit<Query, "after">, cursor: string | undefined): Promise<Answer> {
   const { status, userId, since } = query;
   const queryHash = sha256(JSON.stringify([status, userId, since])).toString("base64url");
   const after = cursor === undefined ? undefined : readCursor(cursor, queryHash);

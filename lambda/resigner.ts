@@ -7,7 +7,7 @@ import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
 import { createGenAuth, type GenAuth, type Outcome, resignUserPath, type User } from "./genauth.ts";
 import { askBrake, type Decision, guard, hasRunOut, retryDelaySeconds } from "./guard.ts";
-import { createLedger, type Ledger, type Person } from "./ledger.ts";
+import { createLedger, type Ledger, type News, type Person } from "./ledger.ts";
 import { createLog, type Log, traceOf } from "./log.ts";
 import { createQueue, type Queue } from "./queue.ts";
 import { later, moveTo, type Resignation, type SyncRelation, sweepAfterSeconds } from "./resignation.ts";
@@ -31,8 +31,8 @@ type Claimed = Extract<Resignation, { status: "resigning" }>;
 interface Turn {
   readonly owner: string;
   readonly until: string;
-  /** Lays the lease down, once, noting what was carried out or that it was taken back. */
-  readonly leave: (news?: Person["resigned"] | "forget") => Promise<void>;
+  /** Lays the lease down, once. */
+  readonly leave: (news?: News) => Promise<void>;
 }
 
 /** What is to become of the message: gone, or back in so many seconds. */
@@ -102,7 +102,7 @@ export function createResigner(parts: ResignerParts) {
     if (decision.kind === "skip") return skip(resignation, decision.duplicateOf);
 
     // Someone's call may have gone out before us without its outcome being known: then we look in any case.
-    const inDoubt = resignation.inDoubt === true || resignation.status === "resigning";
+    const inDoubt = resignation.inDoubt || person.inDoubt || resignation.status === "resigning";
     const lease = { owner: turn.owner, until: turn.until };
     const claimed = await ledger.save(moveTo(resignation, "resigning", { lease, dueAt: lease.until, inDoubt }));
     if (!claimed) return { inSeconds: 1 };
@@ -179,10 +179,10 @@ export function createResigner(parts: ResignerParts) {
       }
       case "token_refused":
         log.count("TokenRefused", "GenAuth refused the token: renew the secret", { id, ...codesOf(outcome) }, "ERROR");
-        return retry(claimed, outcome);
+        return retry(claimed, outcome, turn);
       case "busy":
         log.count("Retried", "GenAuth could not do it now", { id, ...codesOf(outcome) }, "WARN");
-        return retry(claimed, outcome);
+        return retry(claimed, outcome, turn);
     }
   }
 
@@ -222,11 +222,12 @@ export function createResigner(parts: ResignerParts) {
   }
 
   /** The same again later; back to the safe state in between, which for the suspended is to stay so. */
-  async function retry(claimed: Claimed, outcome: Outcome<unknown>): Promise<Next> {
+  async function retry(claimed: Claimed, outcome: Outcome<unknown>, turn: Turn): Promise<Next> {
     if (hasRunOut(claimed, settings.retry.giveUpAfterSeconds, now())) return fail(claimed, outcome, "Gave up trying");
     const attempts = claimed.attempts + 1;
     const inSeconds = retryDelaySeconds(attempts, settings.retry, random(), readRetryAfter(outcome));
     const inDoubt = claimed.inDoubt === true || (outcome.kind === "busy" && outcome.inDoubt);
+    if (inDoubt) await turn.leave("in doubt");
     const retryAt = later(now(), inSeconds);
     const dueAt = later(now(), inSeconds + sweepAfterSeconds);
     const fields = { attempts, inDoubt, retryAt, dueAt, genauth: outcome.answer };

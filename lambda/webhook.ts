@@ -81,7 +81,7 @@ export function createWebhook(parts: WebhookParts) {
       case "find":
         return received.answer(await findOrThrow(ledger, received.id));
       case "list":
-        return list(ledger, received.query, received.cursor);
+        return list(ledger, { ...received.query, now: now() }, received.cursor);
       case "act":
         return operate(parts, received.act);
     }

@@ -54,12 +54,15 @@ const userNotFound: Reply = { statusCode: 404, apiCode: 2004, message: "User not
 export async function startGenAuthSimulator(port = 0, portVariable?: string) {
   const people = new Map<string, Person>();
   let calls: Call[] = [];
+  let effects: string[] = [];
   let kicked: { userId: string; appIds: string[] }[] = [];
   let fault: z.output<typeof faultsSchema> = faultsSchema.parse({ mode: "none" });
   const tokens = new Set<string>();
 
   const simulator = {
     calls: () => calls,
+    /** How often the person was resigned, whether or not the answer arrived. */
+    effects: (syncRelation: string) => effects.filter((one) => one === syncRelation).length,
     /** Sessions ended by `kick-users`. */
     kicked: () => kicked,
     person: (syncRelation: string) => people.get(syncRelation),
@@ -83,6 +86,7 @@ export async function startGenAuthSimulator(port = 0, portVariable?: string) {
       people.clear();
       simulator.addUsers(demoPeople);
       calls = [];
+      effects = [];
       kicked = [];
       fault = faultsSchema.parse({ mode: "none" });
     },
@@ -213,6 +217,7 @@ export async function startGenAuthSimulator(port = 0, portVariable?: string) {
       const person = find(given.userId, given.userIdType);
       if (!person) return userNotFound;
       person.status = "Resigned";
+      effects.push(person.syncRelation);
       return success({ success: true });
     },
     "GET /api/v3/get-user": (given) => {

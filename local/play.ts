@@ -37,7 +37,7 @@ export async function play(
 
   async function outcome(userId: string): Promise<string | undefined> {
     for (let tries = 0; tries < 100; tries += 1) {
-      const [resignation] = (await stack.ledger.list({ userId, limit: 1 })).items;
+      const [resignation] = (await stack.ledger.list({ userId, now: new Date(), limit: 1 })).items;
       if (!resignation) return undefined;
       if (!isUnderWay(resignation)) return resignation.status;
       await new Promise((resolve) => setTimeout(resolve, 100));
