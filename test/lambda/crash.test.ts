@@ -28,6 +28,16 @@ const [one, same] = [0, 3];
 const { userId } = departures[one] as { userId: string };
 const everyStep = Array.from({ length: 16 }, (_, index) => index);
 
+test("a repeat queues again what was written down and not queued", async () => {
+  const world = await startWorld(aws, simulator, {}, () => 0.5);
+  await world.take({ kind: "deliver", which: one, crashAt: 1 });
+  await world.take({ kind: "work" });
+  expect(simulator.effects(userId)).toBe(0);
+  await world.take({ kind: "deliver", which: one });
+  await world.take({ kind: "work" });
+  expect(simulator.effects(userId)).toBe(1);
+});
+
 describe.each([
   ["with look-ups", { lookUp: true }],
   ["without look-ups", { lookUp: false }],
@@ -54,13 +64,12 @@ describe.each([
   });
 
   test.each(everyStep)("resign dies before its step %i, and the person's other departure is next", async (crashAt) => {
-    const other: Step[] = [
-      { kind: "pass", seconds: 130 },
+    const both: Step[] = [
+      { kind: "deliver", which: one },
       { kind: "deliver", which: same },
-      { kind: "work" },
-      { kind: "work" },
     ];
-    await play(changes, [{ kind: "deliver", which: one }, { kind: "work", crashAt }, ...other]);
+    const next: Step[] = [{ kind: "pass", seconds: 130 }, { kind: "work" }, { kind: "work" }];
+    await play(changes, [...both, { kind: "work", crashAt }, ...next]);
     expect(simulator.effects(userId)).toBe(1);
     expect(simulator.calls().filter((call) => call.userId === userId)).toHaveLength(1);
   });
