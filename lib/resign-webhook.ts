@@ -76,7 +76,6 @@ export class ResignWebhook extends Construct {
     });
     this.allow(this.resigner, ["secretsmanager:GetSecretValue"], this.token.secretArn);
     this.allow(this.resigner, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
-    this.allow(this.resigner, ["sqs:ChangeMessageVisibility"], this.queue.queueArn);
     this.allow(this.resigner, ["sqs:SendMessage"], this.deadLetters.queueArn);
     // No filter: AWS deletes what a filter does not match.
     this.resigner.addEventSource(
@@ -262,8 +261,8 @@ export class ResignWebhookStack extends Stack {
       LarkUrl: [`${url}/lark`, "Lark: Events and callbacks > request URL"],
       WechatworkUrl: [`${url}/wechatwork`, "WeCom: the contacts sync's event server"],
       ResignationsUrl: [`${url}/resignations`, "Zapier, n8n, scripts: signed orders"],
-      KeysSecret: [keys.secretName, "Fill in what proves the senders"],
-      TokenSecret: [token.secretName, "Fill in what GenAuth takes"],
+      KeysSecret: [keys.secretArn, "Fill in what proves the senders"],
+      TokenSecret: [token.secretArn, "Fill in what GenAuth takes"],
       LedgerTable: [ledger.tableName, "Every resignation, from acceptance to outcome"],
       QueueUrl: [queue.queueUrl, "What waits to be resigned"],
       DeadLettersUrl: [deadLetters.queueUrl, "What failed for good"],

@@ -29,7 +29,7 @@ export async function startAws() {
     /** Creates a queue and gives back its URL. */
     createQueue(name: string, visibilityTimeoutSeconds: number): string {
       sqs.createQueue(name, { attributes: { VisibilityTimeout: String(visibilityTimeoutSeconds) } });
-      return `${sqs.address}/000000000000/${name}`;
+      return `${process.env.AWS_ENDPOINT_URL_SQS}/000000000000/${name}`;
     },
 
     createTable,

@@ -1,0 +1,351 @@
+/** What is not carried out by itself, and what operators make of it, over the whole way. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { isUnderWay, type Resignation } from "../lambda/resignation.ts";
+import { connectResigner } from "../lambda/resigner.ts";
+import { type LocalAws, startAws } from "../local/aws.ts";
+import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
+import { larkDeleted, send, signApi, signLark, signWechatwork, wechatworkDeleted } from "../local/sign.ts";
+import { newKeys, startStack } from "../local/stack.ts";
+
+let aws: LocalAws;
+let genauth: GenAuthSimulator;
+let stack: Awaited<ReturnType<typeof startStack>>;
+let lines: string[] = [];
+const keys = newKeys();
+
+beforeAll(async () => {
+  aws = await startAws();
+  genauth = await startGenAuthSimulator();
+});
+beforeEach(() => {
+  genauth.reset();
+  lines = [];
+});
+afterEach(() => stack?.close());
+afterAll(() => Promise.all([aws.close(), genauth.close()]));
+
+async function start(settings: object = {}, more: object = {}) {
+  stack = await startStack({ aws, genauth, keys, settings, writeLog: (line) => lines.push(line), ...more });
+}
+const larkEvent = (id: string, ago = 0, type = "contact.user.deleted_v3") => {
+  const event = larkDeleted(
+    { open_id: id },
+    { token: keys.lark.verificationToken, now: new Date(Date.now() - ago * 1000) },
+  );
+  return send(signLark({ ...event, header: { ...event.header, event_type: type } }, keys.lark), stack.url);
+};
+const order = (userId: string, key = keys.api.zapier) =>
+  send(signApi({ method: "POST", path: "/resignations", body: { userId } }, key), stack.url);
+const get = async (path: string, key = keys.api.ops) => {
+  const response = await send(signApi({ method: "GET", path }, key), stack.url);
+  return {
+    status: response.status,
+    body: (await response.json()) as { items: Resignation[]; nextCursor?: string; code?: string },
+  };
+};
+async function act(
+  id: string,
+  name: string,
+  more: { operator?: string; key?: string; requestId?: string; body?: object } = {},
+) {
+  const body = more.body ?? { operator: more.operator ?? "alice", reason: "looked into it" };
+  const { key = keys.api.ops, requestId } = more;
+  const request = signApi(
+    { method: "POST", path: `/resignations/${id}/${name}`, body },
+    key,
+    requestId ? { id: requestId } : {},
+  );
+  const response = await send(request, stack.url);
+  return {
+    status: response.status,
+    body: (await response.json()) as Resignation & { code?: string; resignationStatus?: string },
+  };
+}
+async function until(
+  userId: string,
+  isIt: (one: Resignation) => boolean = (one) => !isUnderWay(one),
+): Promise<Resignation> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const [resignation] = (await stack.ledger.list({ userId, now: new Date(), limit: 1 })).items;
+    if (resignation && isIt(resignation)) return resignation;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`Nothing came of ${userId}`);
+}
+const metrics = (name: string) => lines.filter((line) => (JSON.parse(line) as Record<string, unknown>)[name] === 1);
+const everyone = async (status?: string) =>
+  (await get(`/resignations?limit=100${status ? `&status=${status}` : ""}`)).body.items;
+
+describe("the brake", () => {
+  test.each([
+    ["an hour", { perHour: 7 }, 7],
+    ["a day", { perDay: 9, perHour: 100 }, 9],
+    ["the share of the headcount", { perHour: 100, perDay: 100, percentPerDay: 10, headcount: 60 }, 6],
+  ])(
+    "by %s: under 50 parallel resigners exactly as many go as may, the rest are held, and release lets exactly those through",
+    async (_, brake, allowed) => {
+      await start({ brake }, { isPolling: false });
+      const ids = await Promise.all(
+        Array.from(
+          { length: 50 },
+          async (__, index) => ((await (await order(`lark:ou_demo_${index + 1}`)).json()) as { id: string }).id,
+        ),
+      );
+      // Fifty functions of their own, each with one message.
+      const work = (id: string) =>
+        connectResigner(stack.environment, (line) => lines.push(line))({
+          Records: [{ body: id, messageId: id, receiptHandle: id }] as never,
+        });
+      await Promise.all(ids.map(work));
+      expect(genauth.calls()).toHaveLength(allowed);
+      const held = await everyone("held");
+      expect(held).toHaveLength(50 - allowed);
+      expect(await everyone("resigned")).toHaveLength(allowed);
+      expect(metrics("BrakeTripped")).toHaveLength(1);
+      expect(metrics("Held")).toHaveLength(50 - allowed);
+      expect(new Set(held.map((one) => one.status === "held" && one.brakeId)).size).toBe(1);
+
+      for (const { id } of held) expect((await act(id, "approve")).status).toBe(200);
+      await Promise.all(held.map(({ id }) => work(id)));
+      await Promise.all(held.map(({ id }) => work(id)));
+      expect(genauth.calls()).toHaveLength(50);
+      expect(new Set(genauth.calls().map(({ userId }) => userId)).size).toBe(50);
+      expect(await everyone("resigned")).toHaveLength(50);
+    },
+  );
+});
+
+describe("held", () => {
+  test("is what is stale, and who is protected, and everyone in a dry run", async () => {
+    await start({ protected: ["lark:ou_demo_1", "wechatwork:demo_*"] });
+    await larkEvent("ou_demo_2", 86_500);
+    await larkEvent("ou_demo_1");
+    await send(
+      signWechatwork(wechatworkDeleted("demo_7", "wwlocal"), { ...keys.wechatwork, receiveId: "wwlocal" }),
+      stack.url,
+    );
+    expect(await until("lark:ou_demo_2")).toMatchObject({
+      status: "held",
+      heldFor: "stale",
+      person: { name: "Demo Lark 2" },
+    });
+    expect(await until("lark:ou_demo_1")).toMatchObject({ status: "held", heldFor: "protected" });
+    expect(await until("wechatwork:demo_7")).toMatchObject({ status: "held", heldFor: "protected" });
+    await stack.close();
+    await start({ dryRun: true });
+    await larkEvent("ou_demo_3");
+    const wouldSend = { path: "/api/v3/resign-user", userId: "lark:ou_demo_3", userIdType: "sync_relation" };
+    const dry = await until("lark:ou_demo_3");
+    expect(dry).toMatchObject({ status: "held", heldFor: "dry_run", wouldSend });
+    await act(dry.id, "approve");
+    expect(await until("lark:ou_demo_3", (one) => one.history.length > 3)).toMatchObject({
+      status: "held",
+      heldFor: "dry_run",
+    });
+    expect(genauth.calls()).toEqual([]);
+  });
+
+  test("is let through by an operator, once", async () => {
+    await start();
+    await larkEvent("ou_demo_1", 90_000);
+    const held = await until("lark:ou_demo_1");
+    const approved = await act(held.id, "approve");
+    expect(approved).toMatchObject({ status: 200, body: { status: "accepted", released: { by: "alice (ops)" } } });
+    const resigned = await until("lark:ou_demo_1", (one) => one.status === "resigned");
+    expect(resigned.history.map(({ status, by }) => `${status} by ${by}`)).toEqual([
+      "accepted by lark",
+      "held by guard",
+      "accepted by alice (ops)",
+      "resigned by resigner",
+    ]);
+    expect(resigned.history[2]?.why).toBe("looked into it");
+    expect(await act(held.id, "approve")).toMatchObject({
+      status: 409,
+      body: { code: "conflict", resignationStatus: "resigned" },
+    });
+    expect(genauth.calls()).toHaveLength(1);
+  });
+
+  test("can be cancelled, and is never called for then", async () => {
+    await start();
+    await larkEvent("ou_demo_1", 90_000);
+    const held = await until("lark:ou_demo_1");
+    expect(await act(held.id, "cancel")).toMatchObject({ status: 200, body: { status: "cancelled" } });
+    for (const name of ["approve", "cancel", "retry"]) {
+      expect(await act(held.id, name)).toMatchObject({ status: 409, body: { resignationStatus: "cancelled" } });
+    }
+    expect(genauth.calls()).toEqual([]);
+  });
+
+  test("of a protected person whom an operator ordered: another must approve", async () => {
+    await start({ protected: ["lark:ou_demo_1"] });
+    await order("lark:ou_demo_1", keys.api.ops);
+    const held = await until("lark:ou_demo_1");
+    expect(await act(held.id, "approve")).toMatchObject({ status: 403, body: { code: "second_operator_needed" } });
+    expect((await act(held.id, "approve", { key: keys.api.deputy, operator: "bob" })).status).toBe(200);
+    expect(await until("lark:ou_demo_1", (one) => one.status === "resigned")).toMatchObject({
+      released: { by: "bob (deputy)" },
+    });
+  });
+});
+
+describe("the same person", () => {
+  test("told of twice is called for once", async () => {
+    await start();
+    await larkEvent("ou_demo_1");
+    const first = await until("lark:ou_demo_1");
+    await order("lark:ou_demo_1");
+    expect(await until("lark:ou_demo_1", (one) => one.id !== first.id && !isUnderWay(one))).toMatchObject({
+      status: "duplicate",
+      duplicateOf: first.id,
+    });
+    expect(genauth.calls()).toHaveLength(1);
+  });
+
+  test("told of by ten at once is called for once", async () => {
+    await start();
+    await Promise.all(Array.from({ length: 10 }, () => order("lark:ou_demo_1")));
+    for (let tries = 0; tries < 200; tries += 1) {
+      if ((await everyone()).every((one) => !isUnderWay(one))) break;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect((await everyone()).map(({ status }) => status).sort()).toEqual([...Array(9).fill("duplicate"), "resigned"]);
+    expect(genauth.calls()).toHaveLength(1);
+  });
+
+  test("back again calls off what waits, but not what happened after", async () => {
+    await start();
+    await larkEvent("ou_demo_1", 90_000);
+    await until("lark:ou_demo_1", (one) => one.status === "held");
+    await larkEvent("ou_demo_1", 95_000, "contact.user.created_v3");
+    expect((await until("lark:ou_demo_1")).status).toBe("held");
+    await larkEvent("ou_demo_1", 10, "contact.user.created_v3");
+    const cancelled = await until("lark:ou_demo_1", (one) => one.status === "cancelled");
+    expect(cancelled.history.at(-1)).toMatchObject({ by: "lark", why: "the person is back" });
+  });
+});
+
+describe("with a grace period", () => {
+  const settings = { graceDays: 7, endSessionsIn: ["app1", "app2"] };
+
+  test("access is cut at once, and nobody is resigned", async () => {
+    await start(settings);
+    await larkEvent("ou_demo_1");
+    const suspended = await until("lark:ou_demo_1");
+    expect(suspended).toMatchObject({
+      status: "suspended",
+      grace: { resignAfter: expect.any(String) },
+      dueAt: expect.any(String),
+    });
+    expect(Date.parse(suspended.grace?.resignAfter ?? "") - Date.now()).toBeGreaterThan(6.9 * 86_400_000);
+    expect(genauth.person("lark:ou_demo_1")?.status).toBe("Suspended");
+    expect(genauth.kicked()).toEqual([{ userId: "lark:ou_demo_1", appIds: ["app1", "app2"] }]);
+    await stack.sweep();
+    expect(genauth.calls()).toEqual([]);
+  });
+
+  test("cancelling gives the access back, and so does the person's return", async () => {
+    await start(settings);
+    for (const id of ["ou_demo_1", "ou_demo_2"]) await larkEvent(id, 60);
+    const one = await until("lark:ou_demo_1");
+    await until("lark:ou_demo_2");
+    expect((await act(one.id, "cancel")).body).toMatchObject({ status: "cancelled", reactivation: "pending" });
+    await larkEvent("ou_demo_2", 0, "contact.user.created_v3");
+    for (const id of ["lark:ou_demo_1", "lark:ou_demo_2"]) {
+      const back = await until(id, (found) => found.status === "cancelled" && found.reactivation === "done");
+      expect(back.history.at(-1)?.why).toBe("The person has their access back");
+      expect(genauth.person(id)?.status).toBe("Activated");
+    }
+    await larkEvent("ou_demo_1");
+    expect(await until("lark:ou_demo_1", (found) => found.id !== one.id && !isUnderWay(found))).toMatchObject({
+      status: "suspended",
+    });
+    expect(genauth.calls()).toEqual([]);
+  });
+
+  test("when the days are over the person is resigned, unless someone gave the access back in GenAuth", async () => {
+    await start({ graceDays: 0.00003 }, { sweepEverySeconds: 1 });
+    for (const id of ["ou_demo_1", "ou_demo_2"]) await larkEvent(id);
+    await until("lark:ou_demo_2", (one) => one.status === "suspended");
+    genauth.setStatus("lark:ou_demo_2", "Activated");
+    expect(await until("lark:ou_demo_1", (one) => one.status === "resigned")).toMatchObject({ status: "resigned" });
+    expect(await until("lark:ou_demo_2", (one) => one.status === "held")).toMatchObject({ heldFor: "stale" });
+    expect(genauth.calls().map(({ userId }) => userId)).toEqual(["lark:ou_demo_1"]);
+  });
+});
+
+test("sessions are ended after resigning, too", async () => {
+  await start({ endSessionsIn: ["app1"] });
+  await larkEvent("ou_demo_1");
+  await until("lark:ou_demo_1");
+  await expect.poll(() => genauth.kicked()).toEqual([{ userId: "lark:ou_demo_1", appIds: ["app1"] }]);
+});
+
+describe("operators", () => {
+  test("list who waits and why, page by page", async () => {
+    await start();
+    for (let index = 1; index <= 5; index += 1) await larkEvent(`ou_demo_${index}`, 90_000);
+    for (let index = 1; index <= 5; index += 1) await until(`lark:ou_demo_${index}`);
+    const first = await get("/resignations?status=held&limit=3");
+    expect(first.body.items).toHaveLength(3);
+    expect(first.body.items[0]).toMatchObject({
+      status: "held",
+      heldFor: "stale",
+      person: { name: expect.stringContaining("Demo Lark") },
+    });
+    expect(first.body.items[0]).not.toHaveProperty("version");
+    const cursor = encodeURIComponent(first.body.nextCursor ?? "");
+    const second = await get(`/resignations?status=held&limit=3&cursor=${cursor}`);
+    expect(new Set([...first.body.items, ...second.body.items].map(({ id }) => id)).size).toBe(5);
+    expect(second.body.nextCursor).toBeUndefined();
+    expect(await get(`/resignations?status=failed&cursor=${cursor}`)).toMatchObject({
+      status: 400,
+      body: { code: "malformed" },
+    });
+    expect(await get("/resignations?cursor=nonsense")).toMatchObject({ status: 400 });
+    expect(await get("/resignations?status=gone")).toMatchObject({ status: 400 });
+    expect(await get("/resignations?userId=lark%3Aou_demo_2")).toMatchObject({
+      body: { items: [{ userId: "lark:ou_demo_2" }] },
+    });
+  });
+
+  test("alone may: others get 403, and see no names", async () => {
+    await start();
+    await larkEvent("ou_demo_1", 90_000);
+    const { id } = await until("lark:ou_demo_1");
+    expect(await get("/resignations", keys.api.zapier)).toMatchObject({ status: 403, body: { code: "forbidden" } });
+    for (const name of ["approve", "cancel", "retry"]) {
+      expect(await act(id, name, { key: keys.api.zapier })).toMatchObject({ status: 403, body: { code: "forbidden" } });
+    }
+    const seen = await get(`/resignations/${id}`, keys.api.zapier);
+    expect(seen.body).toMatchObject({ status: "held", heldFor: "stale" });
+    expect(JSON.stringify(seen.body)).not.toContain("Demo Lark");
+    expect((await until("lark:ou_demo_1")).history).toHaveLength(2);
+  });
+
+  test("who send nonsense get a clear answer, and nothing changes", async () => {
+    await start();
+    await larkEvent("ou_demo_1", 90_000);
+    const before = await until("lark:ou_demo_1");
+    expect(await act("res_none", "approve")).toMatchObject({ status: 404 });
+    expect(await act("brake", "approve")).toMatchObject({ status: 404 });
+    expect(await act(before.id, "approve", { body: {} })).toMatchObject({ status: 400 });
+    expect(await act(before.id, "approve", { body: { operator: "alice", surprise: 1 } })).toMatchObject({
+      status: 400,
+    });
+    expect(await act(before.id, "retry")).toMatchObject({ status: 409 });
+    expect(await until("lark:ou_demo_1")).toEqual(before);
+  });
+
+  test("sign one act at a time: what was signed for one serves for no other", async () => {
+    await start();
+    for (const id of ["ou_demo_1", "ou_demo_2"]) await larkEvent(id, 90_000);
+    const [one, other] = [await until("lark:ou_demo_1"), await until("lark:ou_demo_2")];
+    expect((await act(one.id, "cancel", { requestId: "act1" })).status).toBe(200);
+    expect(await act(other.id, "cancel", { requestId: "act1" })).toMatchObject({
+      status: 422,
+      body: { code: "id_reused" },
+    });
+    expect((await until("lark:ou_demo_2")).status).toBe("held");
+  });
+});

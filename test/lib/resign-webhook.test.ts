@@ -1,0 +1,156 @@
+import { App } from "aws-cdk-lib";
+import { Match, Template } from "aws-cdk-lib/assertions";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ResignWebhookStack } from "../../lib/resign-webhook.ts";
+
+const genauth = { host: "https://api.genauth.ai", userPoolId: "pool" };
+
+/** Without the bundles, which `npm run synth` makes: they take seconds and say nothing here. */
+const synthesize = (settings: object = {}, env?: { region: string; account: string }) => {
+  const app = new App({ context: { "aws:cdk:bundling-stacks": [] } });
+  return Template.fromStack(new ResignWebhookStack(app, "Test", { genauth, ...settings }, env && { env }));
+};
+
+let template: Template;
+beforeAll(() => {
+  template = synthesize();
+});
+
+/** Role → what it may do, on what kind of resource. */
+function grants(): Record<string, string[]> {
+  const found: Record<string, string[]> = {};
+  for (const [id, { Properties }] of Object.entries(template.findResources("AWS::IAM::Policy"))) {
+    const role = id.replace(/^ResignWebhook/, "").replace(/RoleDefaultPolicy.*$/, "");
+    const { Statement } = Properties.PolicyDocument as {
+      Statement: { Action: string | string[]; Resource: unknown }[];
+    };
+    found[role] = Statement.flatMap(({ Action, Resource }) => {
+      expect(JSON.stringify(Resource)).not.toContain("*");
+      return [Action].flat();
+    }).sort();
+  }
+  return found;
+}
+
+test("each function may do what it does, and nothing else", () => {
+  const logs = ["logs:CreateLogStream", "logs:PutLogEvents"];
+  expect(grants()).toEqual({
+    Webhook: [
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      ...logs,
+      "secretsmanager:GetSecretValue",
+      "sqs:SendMessage",
+    ],
+    Resigner: [
+      ...["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", ...logs, "secretsmanager:GetSecretValue"],
+      ...[
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+      ],
+    ],
+    Sweep: ["dynamodb:Query", "dynamodb:UpdateItem", ...logs, "sqs:SendMessage"],
+    SweepSchedule: ["lambda:InvokeFunction"],
+  });
+});
+
+test("webhook reads the keys alone, and resigner the token alone", () => {
+  const secretOf = (role: string) => {
+    const [policy] = Object.entries(template.findResources("AWS::IAM::Policy")).filter(([id]) =>
+      id.startsWith(`ResignWebhook${role}Role`),
+    );
+    return JSON.stringify(policy).match(/ResignWebhook(Keys|Token)/g);
+  };
+  expect(new Set(secretOf("Webhook"))).toEqual(new Set(["ResignWebhookKeys"]));
+  expect(new Set(secretOf("Resigner"))).toEqual(new Set(["ResignWebhookToken"]));
+});
+
+test("what holds departures and secrets stays when the stack goes", () => {
+  for (const type of ["AWS::DynamoDB::GlobalTable", "AWS::SQS::Queue", "AWS::SecretsManager::Secret"]) {
+    template.allResources(type, { DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" });
+  }
+});
+
+test("the ledger can be restored to any second, forgets after its time, and cannot be deleted by mistake", () => {
+  template.hasResourceProperties("AWS::DynamoDB::GlobalTable", {
+    BillingMode: "PAY_PER_REQUEST",
+    TimeToLiveSpecification: { AttributeName: "expiresAt", Enabled: true },
+    Replicas: [
+      Match.objectLike({
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+        DeletionProtectionEnabled: true,
+      }),
+    ],
+  });
+});
+
+test("queues are encrypted, over TLS alone, with dead letters, and no filter drops anything", () => {
+  template.allResourcesProperties("AWS::SQS::Queue", { SqsManagedSseEnabled: true, MessageRetentionPeriod: 1_209_600 });
+  template.resourceCountIs("AWS::SQS::QueuePolicy", 2);
+  template.hasResourceProperties("AWS::SQS::Queue", {
+    RedrivePolicy: Match.objectLike({ maxReceiveCount: 1000 }),
+    VisibilityTimeout: 540,
+  });
+  template.hasResourceProperties("AWS::Lambda::EventSourceMapping", {
+    FunctionResponseTypes: ["ReportBatchItemFailures"],
+    FilterCriteria: Match.absent(),
+  });
+});
+
+test("the API has exactly the routes that the sources have", () => {
+  const routes = Object.values(template.findResources("AWS::ApiGatewayV2::Route")).map(
+    ({ Properties }) => Properties.RouteKey as string,
+  );
+  expect(routes.sort()).toEqual([
+    "GET /resignations",
+    "GET /resignations/{id}",
+    "GET /wechatwork",
+    "POST /lark",
+    "POST /resignations",
+    "POST /resignations/{id}/approve",
+    "POST /resignations/{id}/cancel",
+    "POST /resignations/{id}/retry",
+    "POST /wechatwork",
+  ]);
+  template.hasResourceProperties("AWS::ApiGatewayV2::Stage", {
+    DefaultRouteSettings: { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 },
+    AccessLogSettings: Match.objectLike({ Format: Match.not(Match.stringLikeRegexp("authorization|header|body")) }),
+  });
+});
+
+test("functions run on Node 24 on arm64, and their logs are kept as long as said", () => {
+  template.allResourcesProperties("AWS::Lambda::Function", { Runtime: "nodejs24.x", Architectures: ["arm64"] });
+  template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 365 });
+});
+
+test("the sweep runs every five minutes", () => {
+  template.hasResourceProperties("AWS::Scheduler::Schedule", { ScheduleExpression: "rate(5 minutes)" });
+});
+
+test("every alarm is told to the topic and says what to do", () => {
+  template.allResourcesProperties("AWS::CloudWatch::Alarm", {
+    AlarmActions: [Match.anyValue()],
+    AlarmDescription: Match.stringLikeRegexp(".{30,}"),
+  });
+});
+
+describe("a domain of one's own", () => {
+  test("switches the address that AWS gives off", () => {
+    const domain = { name: "resign.example.com", certificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/1" };
+    const own = synthesize({ domain });
+    own.hasResourceProperties("AWS::ApiGatewayV2::Api", { DisableExecuteApiEndpoint: true });
+    own.hasResourceProperties("AWS::ApiGatewayV2::DomainName", { DomainName: "resign.example.com" });
+    own.hasOutput("LarkUrl", { Value: "https://resign.example.com/lark" });
+  });
+});
+
+test("China is a partition of its own", () => {
+  const { Outputs, Resources } = synthesize({}, { region: "cn-north-1", account: "123456789012" }).toJSON();
+  expect(JSON.stringify(Outputs)).toContain('.execute-api.cn-north-1.",{"Ref":"AWS::URLSuffix"}');
+  expect(JSON.stringify(Resources)).not.toContain("arn:aws:");
+});

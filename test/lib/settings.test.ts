@@ -1,0 +1,59 @@
+import { describe, expect, test } from "vitest";
+import { parseSettings } from "../../lib/settings.ts";
+
+const genauth = { host: "https://api.genauth.ai", userPoolId: "pool" };
+const wrong = (props: unknown) => {
+  try {
+    parseSettings(props);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return "nothing";
+};
+
+test("everything but genauth has a default", () => {
+  expect(parseSettings({ genauth })).toEqual({
+    genauth,
+    lark: { provider: "lark", userIdField: "open_id", strictTimestamp: true },
+    allowedProviders: ["lark", "lark-international", "wechatwork"],
+    operators: { api: [] },
+    protected: [],
+    brake: { perHour: 20, perDay: 50, percentPerDay: 10, headcount: "ask" },
+    maxEventAgeSeconds: 86_400,
+    dryRun: false,
+    lookUp: true,
+    graceDays: 0,
+    endSessionsIn: [],
+    retry: { firstDelaySeconds: 5, maxDelaySeconds: 900, giveUpAfterSeconds: 172_800 },
+    logRetentionDays: 365,
+    throttle: { ratePerSecond: 50, burst: 100 },
+  });
+});
+
+test("a part of a section leaves the rest of it", () => {
+  expect(parseSettings({ genauth, brake: { perHour: 3 } }).brake).toEqual({
+    perHour: 3,
+    perDay: 50,
+    percentPerDay: 10,
+    headcount: "ask",
+  });
+});
+
+describe("a wrong setting is named, with what is wrong", () => {
+  test.each([
+    [undefined, "resignWebhook"],
+    [{}, "resignWebhook.genauth"],
+    [{ genauth: { ...genauth, host: "http://api.genauth.ai" } }, "resignWebhook.genauth.host: must be https://…"],
+    [{ genauth: { ...genauth, host: "https://api.genauth.ai/api/v3" } }, "resignWebhook.genauth.host"],
+    [{ genauth, brake: { perhour: 3 } }, "perhour"],
+    [{ genauth, brake: { perDay: 5_001 } }, "resignWebhook.brake.perDay"],
+    [{ genauth, brake: { headcount: "many" } }, 'resignWebhook.brake.headcount: must be a number of people, or "ask"'],
+    [{ genauth, lark: { userIdField: "openid" } }, "resignWebhook.lark.userIdField"],
+    [{ genauth, protected: ["ou_1"] }, "resignWebhook.protected.0: must begin with a provider"],
+    [{ genauth, logRetentionDays: 8 }, "resignWebhook.logRetentionDays: must be one of 1, 3, 5"],
+    [{ genauth, alarmEmail: "nobody" }, "resignWebhook.alarmEmail"],
+    [{ genauth, dryrun: true }, "dryrun"],
+  ])("%j", (props, expected) => {
+    expect(wrong(props)).toContain(expected);
+  });
+});

@@ -1,0 +1,90 @@
+/** AWS itself does not answer: 503 for the sender, and nothing is lost when they come again. */
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { isUnderWay } from "../lambda/resignation.ts";
+import { type LocalAws, startAws } from "../local/aws.ts";
+import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
+import { type Listening, listen, readBody, serve } from "../local/listen.ts";
+import { larkDeleted, send, signLark } from "../local/sign.ts";
+import { newKeys, startStack } from "../local/stack.ts";
+
+let aws: LocalAws;
+let genauth: GenAuthSimulator;
+let stack: Awaited<ReturnType<typeof startStack>>;
+let proxies: Listening[] = [];
+const broken = new Set<string>();
+const keys = newKeys();
+
+/** Passes requests on, until the service is broken: then it fails as AWS does in an outage. */
+async function proxy(service: string): Promise<void> {
+  const variable = `AWS_ENDPOINT_URL_${service}`;
+  const target = process.env[variable] ?? "";
+  const server = serve(async (request, response) => {
+    const body = await readBody(request);
+    if (broken.has(service)) return void response.writeHead(503).end();
+    const { host, connection, "content-length": length, ...headers } = request.headers;
+    const answer = await fetch(target + request.url, {
+      method: "POST",
+      headers: headers as Record<string, string>,
+      body: new Uint8Array(body ?? []),
+    });
+    const answered = Buffer.from(await answer.arrayBuffer());
+    const { "content-type": type = "" } = Object.fromEntries(answer.headers);
+    response.writeHead(answer.status, { "content-type": type, "content-length": answered.length }).end(answered);
+  });
+  const listening = await listen(server, 0);
+  proxies.push(listening);
+  process.env[variable] = listening.url;
+}
+
+beforeAll(async () => {
+  aws = await startAws();
+  genauth = await startGenAuthSimulator();
+  for (const service of ["DYNAMODB", "SQS", "SECRETS_MANAGER"]) await proxy(service);
+});
+afterEach(async () => {
+  broken.clear();
+  genauth.reset();
+  await stack.close();
+});
+afterAll(async () => {
+  await Promise.all(proxies.map((one) => one.close()));
+  proxies = [];
+  await Promise.all([aws.close(), genauth.close()]);
+});
+
+test.each(["DYNAMODB", "SQS", "SECRETS_MANAGER"])("without %s", async (service) => {
+  stack = await startStack({ aws, genauth, keys });
+  const request = signLark(larkDeleted({ open_id: "ou_demo_1" }, { token: keys.lark.verificationToken }), keys.lark);
+  broken.add(service);
+  const response = await send(request, stack.url);
+  expect(response.status).toBe(503);
+  expect(response.headers.get("retry-after")).toBe("10");
+  expect(await response.json()).toMatchObject({ code: "unavailable" });
+
+  broken.clear();
+  expect((await send(request, stack.url)).status).toBe(200);
+  await expect
+    .poll(async () => (await stack.ledger.list({ userId: "lark:ou_demo_1", now: new Date(), limit: 5 })).items, {
+      timeout: 10_000,
+    })
+    .toMatchObject([{ status: "resigned" }]);
+  expect(genauth.calls()).toHaveLength(1);
+});
+
+test("the ledger is gone while the resigner works: it comes again, and calls once", async () => {
+  stack = await startStack({ aws, genauth, keys, isPolling: false, settings: { lookUp: false } });
+  await send(
+    signLark(larkDeleted({ open_id: "ou_demo_1" }, { token: keys.lark.verificationToken }), keys.lark),
+    stack.url,
+  );
+  const [{ id } = { id: "" }] = (await stack.ledger.list({ userId: "lark:ou_demo_1", now: new Date(), limit: 1 }))
+    .items;
+  const record = { Records: [{ body: id, messageId: "m", receiptHandle: "r" }] as never };
+  broken.add("DYNAMODB");
+  expect(await stack.resigner(record)).toEqual({ batchItemFailures: [{ itemIdentifier: "m" }] });
+  broken.clear();
+  expect(await stack.resigner(record)).toEqual({ batchItemFailures: [] });
+  const after = await stack.ledger.get(id);
+  expect(after && isUnderWay(after)).toBe(false);
+  expect(genauth.calls()).toHaveLength(1);
+});
