@@ -27,6 +27,7 @@ import { placeholder, variables } from "../lambda/environment.ts";
 import { routes } from "../lambda/sources/index.ts";
 import { ledgerIndexes } from "../lambda/table.ts";
 import { Alarms } from "./alarms.ts";
+import { bundling } from "./bundling.ts";
 import { parseSettings, type ResignWebhookProps, type Settings } from "./settings.ts";
 
 /** The way a departure travels: API Gateway → webhook → queue → resigner → GenAuth, with the ledger beside it. */
@@ -175,15 +176,15 @@ export class ResignWebhook extends Construct {
       logGroup,
       bundling: {
         format: OutputFormat.ESM,
-        mainFields: ["module", "main"],
-        target: "node24",
+        mainFields: [...bundling.mainFields],
+        target: bundling.target,
         minify: true,
         // Beside the bundle, for whoever reads a trace; the function does not load it.
         sourceMap: true,
         sourceMapMode: SourceMapMode.EXTERNAL,
         sourcesContent: false,
         externalModules: [],
-        banner: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',
+        banner: bundling.banner,
       },
     });
     acknowledge(created, {

@@ -1,0 +1,22 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { EventDispatcher } from "@larksuiteoapi/node-sdk";
+import { decrypt, getSignature } from "@wecom/crypto";
+import { ManagementClient } from "authing-node-sdk";
+import { Webhook } from "standardwebhooks";
+import * as z from "zod";
+
+/** What the same job needs when it is written with each vendor's own library. */
+export const parts = [
+  DynamoDBClient,
+  SecretsManagerClient,
+  SQSClient,
+  EventDispatcher,
+  decrypt,
+  getSignature,
+  ManagementClient,
+  Webhook,
+  z.object,
+];
+export const handler = async () => ({ statusCode: parts.length });
