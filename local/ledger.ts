@@ -1,0 +1,211 @@
+import { userInfo } from "node:os";
+import { confirm } from "@inquirer/prompts";
+import Table from "cli-table3";
+import { Command, Option } from "commander";
+import { stringify } from "csv-stringify/sync";
+import { type operatorView, statuses } from "../lambda/resignation.ts";
+import { first, readKeys } from "./files.ts";
+import { send, signApi } from "./sign.ts";
+
+/** A resignation as the interface gives it to operators. */
+type Shown = ReturnType<typeof operatorView>;
+
+interface Common {
+  url: string;
+  key?: string;
+  operator: string;
+  json?: boolean;
+}
+
+interface Filter {
+  status?: string;
+  user?: string;
+  since?: string;
+}
+
+const columns = [
+  ...[
+    "id",
+    "userId",
+    "genauthUserId",
+    "name",
+    "source",
+    "requestedBy",
+    "status",
+    "heldFor",
+    "occurredAt",
+    "acceptedAt",
+  ],
+  ...["resignedAt", "confirmedAt", "attempts", "requestId", "statusCode", "apiCode", "history"],
+];
+
+const program = new Command("ledger").description(
+  "What operators do with resignations, local or deployed, over the signed interface.",
+);
+
+withFilter(add("list", "who left and what came of it, the newest first"))
+  .option("--limit <n>", "at most so many", Number, 50)
+  .action(async (options: Common & Filter & { limit: number }) => {
+    const found: Shown[] = [];
+    for await (const one of all(options, options)) {
+      if (found.push(one) >= options.limit) break;
+    }
+    print(found, options, () => console.log(toTable(found)));
+  });
+
+add("show <id>", "everything about one, with its history").action(async (id: string, options: Common) => {
+  const one = await call<Shown>(options, "GET", `/resignations/${id}`);
+  print(one, options, () => {
+    const { history, ...fields } = one;
+    const table = new Table(plain());
+    for (const [name, value] of Object.entries(fields))
+      table.push({ [name]: typeof value === "object" ? JSON.stringify(value) : String(value) });
+    console.log(table.toString());
+    for (const { at, by, status, why } of history)
+      console.log(`${at}  ${status.padEnd(10)} by ${by}${why ? `: ${why}` : ""}`);
+  });
+});
+
+for (const [name, description] of [
+  ["approve", "let those that are held go through"],
+  ["cancel", "refuse them; whoever is suspended gets their access back"],
+  ["retry", "try those that failed once more"],
+] as const) {
+  add(`${name} [ids...]`, description)
+    .option("--reason <text>", "why; it stands in the history")
+    .option("--brake <id>", "all that this brake event held")
+    .option("--yes", "do not ask")
+    .action((ids: string[], options: Common & { reason?: string; brake?: string; yes?: boolean }) =>
+      act(name, ids, options),
+    );
+}
+
+withFilter(add("export", "the trail for auditors, the newest first"))
+  .addOption(new Option("--format <format>", "csv or jsonl").choices(["csv", "jsonl"]).default("csv"))
+  .action(async (options: Common & Filter & { format: "csv" | "jsonl" }) => {
+    if (options.format === "csv") process.stdout.write(toCsv([columns]));
+    for await (const one of all(options, options)) {
+      process.stdout.write(options.format === "csv" ? toCsv([toRow(one)]) : `${JSON.stringify(one)}\n`);
+    }
+  });
+
+program.parseAsync().catch((error: Error) => {
+  console.error(error.message);
+  process.exitCode = 1;
+});
+
+function add(command: string, description: string): Command {
+  return program
+    .command(command)
+    .description(description)
+    .addOption(
+      new Option("--url <address>", "where the webhook is")
+        .env("RESIGN_URL")
+        .default(`http://127.0.0.1:${process.env.PORT ?? 3000}`),
+    )
+    .addOption(
+      new Option("--key <whsec>", "an operator's API secret (default: that of ops in LOCAL_KEYS or of npm start)").env(
+        "RESIGN_KEY",
+      ),
+    )
+    .addOption(
+      new Option("--operator <name>", "who you are; it stands in the history")
+        .env("RESIGN_OPERATOR")
+        .default(userInfo().username),
+    )
+    .option("--json", "for programs");
+}
+
+function withFilter(command: Command): Command {
+  return command
+    .addOption(new Option("--status <status>", "only those").choices(statuses))
+    .option("--user <sync relation>", "only this person's")
+    .option("--since <date>", "no older than this, as in 2026-11-01");
+}
+
+async function act(
+  name: string,
+  given: string[],
+  options: Common & { reason?: string; brake?: string; yes?: boolean },
+): Promise<void> {
+  const ids = options.brake ? await heldBy(options.brake, options) : given;
+  if (ids.length === 0) throw new Error(`Nothing to ${name}: name ids, or a brake event by --brake`);
+  if (ids.length > 1 && !options.yes) {
+    const isSure = await confirm({ message: `${name} ${ids.length} resignations?`, default: false });
+    if (!isSure) return;
+  }
+  const done: Shown[] = [];
+  for (const id of ids) {
+    const body = { operator: options.operator, ...(options.reason && { reason: options.reason }) };
+    try {
+      done.push(await call<Shown>(options, "POST", `/resignations/${id}/${name}`, body));
+    } catch (error) {
+      console.error(`${id}: ${(error as Error).message}`);
+      process.exitCode = 1;
+    }
+  }
+  if (done.length > 0) print(done, options, () => console.log(toTable(done)));
+}
+
+async function heldBy(brakeId: string, options: Common): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const one of all(options, { status: "held" })) {
+    if (one.status === "held" && one.brakeId === brakeId) ids.push(one.id);
+  }
+  return ids;
+}
+
+/** Every page of a list. */
+async function* all(options: Common, { status, user, since }: Filter): AsyncGenerator<Shown> {
+  const filter = { ...(status && { status }), ...(user && { userId: user }), ...(since && { since }), limit: "100" };
+  let cursor: string | undefined;
+  do {
+    const query = new URLSearchParams({ ...filter, ...(cursor && { cursor }) });
+    const page = await call<{ items: Shown[]; nextCursor?: string }>(options, "GET", `/resignations?${query}`);
+    yield* page.items;
+    cursor = page.nextCursor;
+  } while (cursor);
+}
+
+async function call<T>({ url, key }: Common, method: "GET" | "POST", path: string, body?: object): Promise<T> {
+  const secret = key ?? first(readKeys().api?.ops);
+  if (!secret) throw new Error("Whose key signs? Say --key or RESIGN_KEY, or have a caller ops in the keys");
+  const response = await send(signApi({ method, path, body }, secret), url).catch(() => {
+    throw new Error(`Nobody answers at ${url}: is it running? (npm start)`);
+  });
+  const text = await response.text();
+  if (response.ok) return JSON.parse(text) as T;
+  throw new Error(`${response.status} ${text}`);
+}
+
+function print(value: unknown, { json }: Common, forPeople: () => void): void {
+  if (json) console.log(JSON.stringify(value, null, 2));
+  else forPeople();
+}
+
+function toTable(resignations: Shown[]): string {
+  const table = new Table({ ...plain(), head: ["id", "person", "name", "status", "why", "occurred", "tries"] });
+  for (const one of resignations) {
+    const why =
+      one.status === "held" ? `${one.heldFor}${one.brakeId ? ` (${one.brakeId})` : ""}` : (one.genauth?.message ?? "");
+    table.push([one.id, one.userId, one.person?.name ?? "", one.status, why, one.occurredAt, one.attempts]);
+  }
+  return resignations.length > 0 ? table.toString() : "None.";
+}
+
+function toRow(one: Shown): unknown[] {
+  const history = one.history
+    .map(({ at, by, status, why }) => `${at} ${status} by ${by}${why ? `: ${why}` : ""}`)
+    .join("; ");
+  const flat: Record<string, unknown> = { ...one, ...one.person, ...one.genauth, history };
+  return columns.map((column) => flat[column]);
+}
+
+/** A name that begins with = must not be run as a formula by the auditor's spreadsheet. */
+function toCsv(rows: unknown[][]): string {
+  return stringify(rows, { escape_formulas: true });
+}
+
+function plain() {
+  return { style: { head: [], border: [] } };
+}

@@ -1,0 +1,141 @@
+/** The commands as people run them, each in a process of its own. */
+import { execFile } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type LocalAws, startAws } from "../../local/aws.ts";
+import { type GenAuthSimulator, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
+import { newKeys, startStack } from "../../local/stack.ts";
+
+const folder = mkdtempSync(`${tmpdir()}/resign-webhook-`);
+const keysFile = `${folder}/keys.json`;
+const keys = newKeys();
+writeFileSync(keysFile, JSON.stringify(keys));
+
+function run(
+  script: string,
+  args: string[],
+  environment: Record<string, string> = {},
+): Promise<{ code: number; out: string; err: string }> {
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME, NO_COLOR: "1", LOCAL_KEYS: keysFile, ...environment };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [`local/${script}.ts`, ...args], { env, timeout: 25_000 }, (error, out, err) =>
+      resolve({ code: typeof error?.code === "number" ? error.code : error ? -1 : 0, out, err }),
+    );
+  });
+}
+
+describe("npm start -- --once", () => {
+  test("plays every source, shows what came of it, and ends 0", async () => {
+    const { code, out } = await run("start", ["--once"], { PORT: "0" });
+    expect(out).toMatch(/^ready http:\/\/127\.0\.0\.1:\d+$/m);
+    expect(out.match(/as expected/g)).toHaveLength(5);
+    expect(out).not.toContain("NOT");
+    expect(code).toBe(0);
+  });
+
+  test("ends 1 when it is not as expected", async () => {
+    const settings = `${folder}/held.json`;
+    writeFileSync(settings, JSON.stringify({ protected: ["lark:*"] }));
+    const { code, out } = await run("start", ["--once"], { PORT: "0", LOCAL_SETTINGS: settings });
+    expect(out).toContain("NOT as expected");
+    expect(code).toBe(1);
+  });
+
+  test("says what is wrong with a port, a keys file, or a settings file", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => taken.once("listening", resolve));
+    const { port } = taken.address() as AddressInfo;
+    expect(await run("start", [], { PORT: "0", GENAUTH_PORT: String(port) })).toMatchObject({
+      code: 1,
+      err: expect.stringContaining(`Port ${port} is taken`),
+    });
+    taken.close();
+    expect(await run("start", [], { PORT: "http" })).toMatchObject({ code: 1, err: "PORT must be a port, not http\n" });
+    expect(await run("start", [], { LOCAL_KEYS: `${folder}/none.json` })).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("There is no keys file"),
+    });
+    const wrong = `${folder}/wrong.json`;
+    writeFileSync(wrong, JSON.stringify({ wechatwork: { ...keys.wechatwork, encodingAesKey: "short" } }));
+    expect(await run("start", [], { LOCAL_KEYS: wrong })).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("wechatwork.encodingAesKey: must be 43 letters and digits"),
+    });
+    writeFileSync(wrong, JSON.stringify({ brake: { perhour: 3 } }));
+    expect(await run("start", [], { LOCAL_SETTINGS: wrong })).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("perhour"),
+    });
+  });
+});
+
+describe("npm run send and npm run ledger", () => {
+  let aws: LocalAws;
+  let genauth: GenAuthSimulator;
+  let stack: Awaited<ReturnType<typeof startStack>>;
+  beforeAll(async () => {
+    aws = await startAws();
+    genauth = await startGenAuthSimulator();
+    stack = await startStack({ aws, genauth, keys, settings: { brake: { perHour: 2 } } });
+  });
+  afterAll(async () => {
+    await stack.close();
+    await Promise.all([aws.close(), genauth.close()]);
+  });
+  const ledger = (...args: string[]) => run("ledger", [...args, "--url", stack.url, "--operator", "alice"]);
+  const send = (...args: string[]) => run("send", [...args, "--url", stack.url]);
+
+  test("trip the brake, see who is held, approve one, cancel the other, and export the trail", async () => {
+    expect(await send("lark", "--user", "ou_demo", "--count", "4")).toMatchObject({ code: 0 });
+    const held = async () =>
+      JSON.parse((await ledger("list", "--status", "held", "--json")).out) as { id: string; brakeId: string }[];
+    await expect.poll(async () => (await held()).length, { timeout: 15_000 }).toBe(2);
+    const [one, other] = await held();
+    expect(await ledger("approve", one?.id ?? "", "--reason", "known")).toMatchObject({ code: 0 });
+    expect(await ledger("cancel", other?.id ?? "")).toMatchObject({ code: 0 });
+    await expect.poll(() => genauth.calls().length, { timeout: 15_000 }).toBe(3);
+    expect((await ledger("show", other?.id ?? "")).out).toContain("cancelled  by alice (ops)");
+    const csv = (await ledger("export", "--format", "csv")).out.trim().split("\n");
+    expect(csv).toHaveLength(5);
+    expect(csv[0]).toMatch(/^id,userId,genauthUserId,name,source/);
+    expect((await ledger("export", "--format", "jsonl")).out.trim().split("\n")).toHaveLength(4);
+    expect(await ledger("approve", other?.id ?? "")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("The resignation is cancelled"),
+    });
+    expect(await ledger("approve", "--brake", "none", "--yes")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("Nothing to approve"),
+    });
+  });
+
+  test("send checks, and tells what a refusal means", async () => {
+    expect(await send("lark", "--check")).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('{"challenge":"challenge"}'),
+    });
+    expect(await send("wechatwork", "--check")).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("1616140317555161061"),
+    });
+    expect(await send("api", "--user", "lark:ou_demo_9", "--wait", "0")).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("202"),
+    });
+    const others = `${folder}/others.json`;
+    writeFileSync(others, JSON.stringify(newKeys()));
+    const refused = await send("lark", "--user", "ou_demo_1", "--keys", others);
+    expect(refused).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("the keys here are not those in the secret"),
+    });
+    expect(await run("send", ["lark", "--user", "x", "--url", "http://127.0.0.1:9999"])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("Nobody answers"),
+    });
+    expect(await send("lark")).toMatchObject({ code: 1, err: expect.stringContaining("--user") });
+  });
+});
