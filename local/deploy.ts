@@ -1,0 +1,107 @@
+import { spawn } from "node:child_process";
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { folder, readJson, readKeys } from "./files.ts";
+import { simulatorCredentials, startGenAuthSimulator } from "./genauth-simulator.ts";
+import { startMinistack } from "./ministack.ts";
+
+const outputsFile = `${folder}/outputs.json`;
+const keysFile = process.env.LOCAL_KEYS ?? `${folder}/keys.json`;
+const logFile = `${folder}/ministack.log`;
+
+/** `npm run deploy:local`: the real template by the real `cdk deploy`, into an AWS on this machine. */
+async function deployLocal(): Promise<number> {
+  const keys = readKeys();
+  const settings = process.env.LOCAL_SETTINGS ? readJson(process.env.LOCAL_SETTINGS, "settings") : {};
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(logFile, "");
+  const genauth = await startGenAuthSimulator(Number(process.env.GENAUTH_PORT ?? 0), "GENAUTH_PORT");
+  const given = process.env.AWS_ENDPOINT_URL;
+  const ministack = given
+    ? undefined
+    : await startMinistack(Number(process.env.MINISTACK_PORT ?? 4566), (text) => appendFileSync(logFile, text));
+  const endpoint = given ?? ministack?.endpoint ?? "";
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: endpoint,
+    AWS_REGION: "us-east-1",
+    AWS_ACCESS_KEY_ID: "test",
+    AWS_SECRET_ACCESS_KEY: "test",
+  });
+
+  const { accessKeyId, accessKeySecret, userPoolId } = simulatorCredentials;
+  const resignWebhook = {
+    operators: { api: ["ops", "deputy"] },
+    ...settings,
+    genauth: { host: genauth.url, userPoolId },
+  };
+  console.log(`deploying into ${endpoint} …`);
+  await run("cdk", ["bootstrap", "aws://000000000000/us-east-1", "--quiet"]);
+  await run("cdk", [
+    ...["deploy", "--all", "--require-approval", "never", "--progress", "events", "--outputs-file", outputsFile],
+    ...["--context", `resignWebhook=${JSON.stringify(resignWebhook)}`],
+  ]);
+  const outputs = (JSON.parse(readFileSync(outputsFile, "utf8")) as { ResignWebhook: Record<string, string> })
+    .ResignWebhook;
+  const client = new SecretsManagerClient();
+  await client.send(new PutSecretValueCommand({ SecretId: outputs.KeysSecret, SecretString: JSON.stringify(keys) }));
+  const token = JSON.stringify({ accessKeyId, accessKeySecret });
+  await client.send(new PutSecretValueCommand({ SecretId: outputs.TokenSecret, SecretString: token }));
+
+  const [, apiId] = /https:\/\/([^.]+)\.execute-api/.exec(outputs.LarkUrl ?? "") ?? [];
+  const url = `${endpoint}/_aws/execute-api/${apiId}/$default`;
+  console.log(`webhook     ${url}/lark  /wechatwork  /resignations`);
+  console.log(`GenAuth     ${genauth.url}/_sim/calls (a simulator)`);
+  console.log(`keys        ${keysFile}`);
+  console.log(`ready ${url}`);
+
+  if (!process.argv.includes("--once")) {
+    console.log(`Serving until Ctrl-C. Next: npm run send -- lark --user ou_demo_4 --url '${url}'`);
+    return new Promise(() => {});
+  }
+  const e2e = { E2E_URL: url, E2E_KEYS: keysFile, E2E_GENAUTH: genauth.url };
+  const code = await run("vitest", ["run", "--config", "vitest.e2e.config.ts"], e2e, "inherit").then(
+    () => 0,
+    () => 1,
+  );
+  ministack?.stop();
+  await genauth.close();
+  return code;
+}
+
+/** Runs a command of the project; its output goes to the log, and to the error if it fails. */
+function run(
+  command: string,
+  args: string[],
+  environment: object = {},
+  stdio: "pipe" | "inherit" = "pipe",
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(`node_modules/.bin/${command}`, args, {
+      env: { ...process.env, ...environment },
+      stdio: ["ignore", stdio, stdio],
+    });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (data: Buffer) => {
+        output += data.toString();
+        appendFileSync(logFile, data);
+      });
+    }
+    child.once("error", reject);
+    child.once("exit", (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`${command} ${args[0]} failed (${code}):\n${output.slice(-2_000)}`));
+    });
+  });
+}
+
+process.on("SIGINT", () => process.exit(0));
+process.on("SIGTERM", () => process.exit(0));
+
+deployLocal().then(
+  (code) => process.exit(code),
+  (error: Error) => {
+    console.error(error.message);
+    process.exit(1);
+  },
+);

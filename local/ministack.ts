@@ -1,0 +1,91 @@
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createServer } from "node:net";
+import { dirname } from "node:path";
+import { folder } from "./files.ts";
+
+const version = "1.5.33";
+const venv = `${folder}/ministack-${version}`;
+
+export interface Ministack {
+  readonly endpoint: string;
+  stop(): void;
+}
+
+/**
+ * Starts MiniStack, an AWS on this machine (PyPI `ministack`; no Docker), installing it into a folder that git
+ * ignores. Throws errors that say what to do.
+ */
+export async function startMinistack(port: number, writeLog: (text: string) => void): Promise<Ministack> {
+  await demandFree(port);
+  install();
+  const child = spawn(`${venv}/bin/ministack`, [], {
+    env: {
+      ...process.env,
+      // It runs functions on the node that it finds first: ours, which is the Lambda's.
+      PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
+      GATEWAY_PORT: String(port),
+      BIND_HOST: "127.0.0.1",
+      LAMBDA_EXECUTOR: "local",
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  child.stdout.on("data", (data: Buffer) => writeLog(data.toString()));
+  child.stderr.on("data", (data: Buffer) => writeLog(data.toString()));
+  process.once("exit", () => child.kill());
+
+  const endpoint = `http://127.0.0.1:${port}`;
+  for (let tries = 0; tries < 150; tries += 1) {
+    if (child.exitCode !== null) throw new Error("MiniStack ended before it was ready; see .local/ministack.log");
+    const isReady = await fetch(`${endpoint}/_ministack/health`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (isReady) return { endpoint, stop: () => void child.kill() };
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  child.kill();
+  throw new Error("MiniStack did not get ready within 30 s; see .local/ministack.log");
+}
+
+function install(): void {
+  if (existsSync(`${venv}/bin/ministack`)) return;
+  const python = findPython();
+  console.log(`installing MiniStack ${version} into ${venv} …`);
+  try {
+    execFileSync(python, ["-m", "venv", venv], { stdio: "pipe" });
+    execFileSync(`${venv}/bin/pip`, ["install", "--quiet", "--disable-pip-version-check", `ministack==${version}`], {
+      stdio: "pipe",
+    });
+  } catch (error) {
+    const { stderr } = error as { stderr?: Buffer };
+    throw new Error(
+      `MiniStack could not be installed (is there a network, and python3-venv?):\n${stderr?.toString().slice(-600)}`,
+    );
+  }
+}
+
+function findPython(): string {
+  const isRecent = "import sys; sys.exit(sys.version_info < (3, 10))";
+  for (const name of ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"]) {
+    try {
+      execFileSync(name, ["-c", isRecent], { stdio: "ignore" });
+      return name;
+    } catch {
+      // not this one
+    }
+  }
+  throw new Error(
+    "Python 3.10 or later is needed for the local AWS: install it, or name another AWS by AWS_ENDPOINT_URL",
+  );
+}
+
+function demandFree(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", () =>
+      reject(new Error(`Port ${port} is taken: stop what listens there, or say MINISTACK_PORT=${port + 10}`)),
+    );
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve()));
+  });
+}

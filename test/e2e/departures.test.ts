@@ -1,0 +1,171 @@
+/**
+ * Against any address: `npm start`, the local deployment, or a real one. Told by the environment: E2E_URL,
+ * E2E_KEYS (a file as the secret), and where there is one, E2E_GENAUTH (the simulator).
+ */
+import { randomUUID } from "node:crypto";
+import { beforeEach, describe, expect, test } from "vitest";
+import type { operatorView } from "../../lambda/resignation.ts";
+import { first, readKeys } from "../../local/files.ts";
+import {
+  larkDeleted,
+  type SignedRequest,
+  send,
+  signApi,
+  signLark,
+  signWechatwork,
+  signWechatworkCheck,
+  wechatworkDeleted,
+} from "../../local/sign.ts";
+
+type Shown = ReturnType<typeof operatorView>;
+
+const url = process.env.E2E_URL ?? "http://127.0.0.1:3000";
+const genauth = process.env.E2E_GENAUTH;
+const keys = readKeys(process.env.E2E_KEYS);
+const larkKeys = { encryptKey: first(keys.lark?.encryptKey), verificationToken: first(keys.lark?.verificationToken) };
+const receiveId = first(keys.wechatwork?.receiveIds) ?? "";
+const wechatworkKeys = {
+  token: first(keys.wechatwork?.token) ?? "",
+  encodingAesKey: first(keys.wechatwork?.encodingAesKey) ?? "",
+  receiveId,
+};
+const zapier = first(keys.api?.zapier) ?? "";
+const ops = first(keys.api?.ops) ?? "";
+
+const lark = (id: string, now = new Date()) =>
+  signLark(larkDeleted({ open_id: id }, { token: larkKeys.verificationToken, now }), larkKeys);
+const order = (userId: string, headers = {}) =>
+  signApi({ method: "POST", path: "/resignations", body: { userId }, headers }, zapier);
+const status = async (request: SignedRequest) => (await send(request, url)).status;
+
+async function ask<T>(method: "GET" | "POST", path: string, body?: object): Promise<T> {
+  return (await (await send(signApi({ method, path, body }, ops), url)).json()) as T;
+}
+const of = async (userId: string) =>
+  (await ask<{ items: Shown[] }>("GET", `/resignations?${new URLSearchParams({ userId })}`)).items;
+const outcome = (userId: string, expected: string) =>
+  expect.poll(async () => (await of(userId))[0]?.status, { timeout: 40_000, interval: 300 }).toBe(expected);
+
+async function simulate(path: string, body: object = {}): Promise<void> {
+  await fetch(`${genauth}/_sim/${path}`, { method: "POST", body: JSON.stringify(body) });
+}
+async function callsFor(userId: string): Promise<number[]> {
+  const calls = (await (await fetch(`${genauth}/_sim/calls`)).json()) as { userId: string; statusCode: number }[];
+  return calls.filter((call) => call.userId === userId).map(({ statusCode }) => statusCode);
+}
+
+/** Somebody whom GenAuth knows and nobody else uses. */
+async function somebody(provider: string): Promise<string> {
+  const id = `e2e-${randomUUID().slice(0, 8)}`;
+  await simulate("users", { users: [{ syncRelation: `${provider}:${id}`, name: "End To End" }] });
+  return id;
+}
+
+test("the consoles' checks of the URL are answered, within their second", async () => {
+  const check = { type: "url_verification", challenge: "abc", token: larkKeys.verificationToken };
+  await send(signLark(check, larkKeys, new Date(), false), url);
+  const started = performance.now();
+  const answer = await send(signLark(check, larkKeys, new Date(), false), url);
+  expect([answer.status, await answer.json()]).toEqual([200, { challenge: "abc" }]);
+  expect(performance.now() - started).toBeLessThan(1_000);
+  const echoed = await send(signWechatworkCheck("94966531020182955848408", wechatworkKeys), url);
+  expect([echoed.status, await echoed.text()]).toEqual([200, "94966531020182955848408"]);
+});
+
+test("a forgery gets the same 401 from every source, and nobody hears of it", async () => {
+  const forgeries = [
+    signLark(larkDeleted({ open_id: "x" }, { token: "x" }), { encryptKey: "not the key" }),
+    signWechatwork(wechatworkDeleted("x", receiveId), { ...wechatworkKeys, token: "notTheToken" }),
+    { ...order("lark:x"), body: '{"userId":"lark:y"}' },
+  ];
+  const answers = await Promise.all(forgeries.map(async (one) => (await send(one, url)).text()));
+  expect(new Set(answers).size).toBe(1);
+  expect(JSON.parse(answers[0] ?? "")).toMatchObject({ status: 401, code: "unauthorized" });
+});
+
+test("what is no route is 404, and what is too large 413", async () => {
+  expect((await fetch(`${url}/nothing`)).status).toBe(404);
+  const large = signApi(
+    { method: "POST", path: "/resignations", body: { userId: "lark:x", reason: "x".repeat(300_000) } },
+    zapier,
+  );
+  expect(await status(large)).toBe(413);
+});
+
+describe.skipIf(!genauth)("with the simulator", () => {
+  beforeEach(() => simulate("faults", { mode: "none" }));
+
+  test("a departure of each source ends in one call, and its repeat in none", async () => {
+    const [one, two, three] = [await somebody("lark"), await somebody("wechatwork"), await somebody("lark")];
+    const requests: [SignedRequest, string][] = [
+      [lark(one), `lark:${one}`],
+      [signWechatwork(wechatworkDeleted(two, receiveId), wechatworkKeys), `wechatwork:${two}`],
+      [order(`lark:${three}`), `lark:${three}`],
+    ];
+    for (const [request, userId] of requests) {
+      expect([200, 202]).toContain(await status(request));
+      await outcome(userId, "resigned");
+      expect([200, 202]).toContain(await status(request));
+    }
+    for (const [, userId] of requests) expect(await callsFor(userId)).toEqual([200]);
+  });
+
+  test("an order that waits is answered with its outcome", async () => {
+    const userId = `lark:${await somebody("lark")}`;
+    const response = await send(order(userId, { prefer: "wait=20" }), url);
+    expect([response.status, response.headers.get("preference-applied")]).toEqual([200, "wait=20"]);
+    const resigned = (await response.json()) as Shown;
+    expect(resigned).toMatchObject({ userId, status: "resigned", attempts: 1 });
+    expect(response.headers.get("location")).toBe(`/resignations/${resigned.id}`);
+    expect(await ask("GET", `/resignations/${resigned.id}`)).toMatchObject({
+      id: resigned.id,
+      person: { name: "End To End" },
+    });
+  });
+
+  test("nobody known is not_found", async () => {
+    const id = `e2e-${randomUUID()}`;
+    expect(await status(lark(id))).toBe(200);
+    await outcome(`lark:${id}`, "not_found");
+  });
+
+  test("GenAuth down and up again: one outcome", async () => {
+    const id = await somebody("lark");
+    await simulate("faults", { mode: "500", count: 2 });
+    expect(await status(lark(id))).toBe(200);
+    await outcome(`lark:${id}`, "resigned");
+    expect(await callsFor(`lark:${id}`)).toEqual([500, 500, 200]);
+  });
+
+  test("what is stale is held, until an operator lets it go or refuses it", async () => {
+    const [one, other] = [await somebody("lark"), await somebody("lark")];
+    const yesterday = new Date(Date.now() - 90_000_000);
+    for (const id of [one, other]) {
+      const event = larkDeleted({ open_id: id }, { token: larkKeys.verificationToken, now: yesterday });
+      expect(await status(signLark(event, larkKeys))).toBe(200);
+      await outcome(`lark:${id}`, "held");
+    }
+    const [[first], [second]] = [await of(`lark:${one}`), await of(`lark:${other}`)];
+    expect(first).toMatchObject({ heldFor: "stale", person: { name: "End To End" } });
+    expect(await ask("POST", `/resignations/${first?.id}/approve`, { operator: "alice" })).toMatchObject({
+      status: "accepted",
+    });
+    expect(await ask("POST", `/resignations/${second?.id}/cancel`, { operator: "alice" })).toMatchObject({
+      status: "cancelled",
+    });
+    await outcome(`lark:${one}`, "resigned");
+    expect(await callsFor(`lark:${other}`)).toEqual([]);
+    expect(await ask("POST", `/resignations/${second?.id}/approve`, { operator: "alice" })).toMatchObject({
+      code: "conflict",
+    });
+  });
+
+  test("five at once for one person are one call", async () => {
+    const userId = `lark:${await somebody("lark")}`;
+    await Promise.all(Array.from({ length: 5 }, () => send(order(userId), url)));
+    await expect
+      .poll(async () => (await of(userId)).map((one) => one.status).sort(), { timeout: 40_000, interval: 500 })
+      .toEqual([...Array(4).fill("duplicate"), "resigned"]);
+    expect(await callsFor(userId)).toEqual([200]);
+  });
+});
