@@ -130,7 +130,8 @@ function readSignature(listed: string): Signature | undefined {
   return isKnown && rest.length === 0 ? ({ version, bytes } as Signature) : undefined;
 }
 
-function isSignedBy(key: string, signed: Buffer, { version, bytes }: Signature): boolean {
+/** Whether the signature over these bytes is made with this `whsec_` secret or the private half of this `whpk_` key. */
+export function isSignedBy(key: string, signed: Buffer, { version, bytes }: Signature): boolean {
   if (key.startsWith("whsec_")) {
     return version === "v1" && timingSafeEqual(createHmac("sha256", apiKeyBytes(key)).update(signed).digest(), bytes);
   }

@@ -96,8 +96,13 @@ function decryptUnproven(encrypted: unknown, encryptKeys: readonly string[]): Co
 export function decrypt(encrypted: unknown, encryptKey: string): Buffer {
   const bytes = typeof encrypted === "string" ? strictBase64(encrypted) : undefined;
   if (!bytes || bytes.length < 32 || bytes.length % 16 !== 0) throw refused("decryption");
-  const decipher = createDecipheriv("aes-256-cbc", sha256(encryptKey), bytes.subarray(0, 16));
-  return orRefuse("decryption", () => Buffer.concat([decipher.update(bytes.subarray(16)), decipher.final()]));
+  return orRefuse("decryption", () => decipher(sha256(encryptKey), bytes.subarray(0, 16), bytes.subarray(16)));
+}
+
+/** Throws where the padding is wrong. */
+export function decipher(key: Buffer, iv: Buffer, encrypted: Buffer): Buffer {
+  const opening = createDecipheriv("aes-256-cbc", key, iv);
+  return Buffer.concat([opening.update(encrypted), opening.final()]);
 }
 
 /** The verification token stands in `header.token` (2.0) or `token` (1.0 and URL checks). */
