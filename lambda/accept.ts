@@ -3,7 +3,7 @@ import type { Log } from "./log.ts";
 import { Problem } from "./problem.ts";
 import type { Queue } from "./queue.ts";
 import { type Departure, later, moveTo, type Resignation, sweepAfterSeconds, toResignation } from "./resignation.ts";
-import type { Return } from "./sources/index.ts";
+import type { Received, Return } from "./sources/index.ts";
 
 export interface AcceptParts {
   readonly ledger: Ledger;
@@ -28,6 +28,26 @@ export async function accept({ ledger, queue, log, now }: AcceptParts, departure
   if (former) log.count("Repeated", "A departure came again", { ...facts, status: former.status });
   else log.count("Accepted", "A departure was written down", facts);
   return former ?? resignation;
+}
+
+/**
+ * Carries a click out, once: whoever clicks second, or on what has expired, changes nothing. Two orders for one
+ * person within the hour are one.
+ */
+export async function settleInquiry(parts: AcceptParts, click: Extract<Received, { kind: "settle" }>): Promise<void> {
+  const { ledger, queue, now } = parts;
+  const inquiry = await ledger.settleInquiry(click.inquiryId, click.state, click.replyUrl);
+  if (!inquiry) return;
+  const departure = click.state === "ordered" ? click.toDeparture(inquiry) : undefined;
+  const since = new Date(now().getTime() - 3_600_000);
+  const { items } = departure
+    ? await ledger.list({ userId: departure.userId, since, now: now(), limit: 20 })
+    : { items: [] };
+  const isOrdered = items.some(
+    (one) => one.source === "slack" && one.status !== "cancelled" && one.inquiryId !== inquiry.id,
+  );
+  if (departure && !isOrdered) await accept(parts, departure);
+  else await queue.send(inquiry.id);
 }
 
 /**

@@ -22,7 +22,8 @@ const settingsSchema = z.object({
     strictTimestamp: z.boolean(),
   }),
   allowedProviders: z.array(z.string()),
-  operators: z.object({ api: z.array(z.string()) }),
+  operators: z.object({ api: z.array(z.string()), slack: z.array(z.string()) }),
+  slack: z.object({ command: z.string(), appId: z.optional(z.string()), replyHosts: z.array(z.string()) }),
   protected: z.array(z.string()),
   brake: z.object({
     perHour: z.number(),

@@ -19,6 +19,7 @@ const userSchema = z.object({
   userId: z.string(),
   status: z.string(),
   name: z.nullish(z.string()),
+  email: z.nullish(z.string()),
 });
 export type User = z.infer<typeof userSchema>;
 

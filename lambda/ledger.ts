@@ -9,6 +9,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import * as z from "zod/mini";
+import { type Inquiry, isInquiryId, parseInquiry } from "./inquiry.ts";
 import { parseResignation, precededBy, type Resignation, type Status } from "./resignation.ts";
 
 /** The ledger: one DynamoDB table, one item a resignation, and a few small items that guard them. */
@@ -182,6 +183,30 @@ export function createLedger({ client, table }: { client: DynamoDBClient; table:
 
     async saveHeadcount(total: number, now: Date): Promise<void> {
       await put({ id: "headcount", total, at: now.toISOString() });
+    },
+
+    /** Writes an inquiry down, unless it is there already. */
+    async enterInquiry(inquiry: Inquiry): Promise<void> {
+      const expiresAt = Math.floor(Date.parse(inquiry.askedAt) / 1000) + 3_600;
+      await put({ ...inquiry, expiresAt }, "attribute_not_exists(id)", {});
+    },
+
+    async getInquiry(id: string): Promise<Inquiry | undefined> {
+      const item = isInquiryId(id) ? await getItem(id) : undefined;
+      return item && parseInquiry(item);
+    },
+
+    /**
+     * Settles an open inquiry; the first click counts. Gives it back where it is settled this way now, be it
+     * from before: whoever died after settling can be repeated.
+     */
+    async settleInquiry(id: string, state: Inquiry["state"], replyUrl: string): Promise<Inquiry | undefined> {
+      const former = isInquiryId(id) ? await getItem(id) : undefined;
+      if (!former) return undefined;
+      const item = { ...former, state, replyUrl };
+      const isFirst = await put(item, "#state = :open", { ":open": "open" }, { "#state": "state" });
+      const settled = parseInquiry(isFirst ? item : await getItem(id));
+      return settled.state === state ? settled : undefined;
     },
 
     /** Whether this key was never used before, or for the same content. */

@@ -4,6 +4,7 @@ export type Metric =
   | "Repeated"
   | "Refused"
   | "Malformed"
+  | "StrangerRefused"
   | "UnusableDeparture"
   | "Renamed"
   | "KeysNotFilledIn"

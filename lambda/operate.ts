@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
 import { type AcceptParts, cancel } from "./accept.ts";
-import { type Answer, json, parseJson } from "./http.ts";
+import { parseJson } from "./http.ts";
 import { type Ledger, positionSchema, type Query } from "./ledger.ts";
 import { malformed, Problem } from "./problem.ts";
-import { later, moveTo, operatorView, type Resignation, sweepAfterSeconds } from "./resignation.ts";
+import { later, moveTo, type Resignation, sweepAfterSeconds } from "./resignation.ts";
 import type { Act } from "./sources/index.ts";
 import { sha256 } from "./sources/proof.ts";
 
@@ -11,7 +11,7 @@ import { sha256 } from "./sources/proof.ts";
  * Carries out what an operator wants done. Throws `conflict` when the resignation's status does not allow it,
  * and then nothing has changed.
  */
-export async function operate(parts: AcceptParts, act: Act): Promise<Answer> {
+export async function operate(parts: AcceptParts, act: Act): Promise<Resignation> {
   const { ledger, queue, now, log } = parts;
   const resignation = await findOrThrow(ledger, act.id);
   // The signature does not cover the path: what was signed for one resignation must not serve for another.
@@ -22,7 +22,7 @@ export async function operate(parts: AcceptParts, act: Act): Promise<Answer> {
   const changed = act.name === "cancel" ? await tryCancel() : await tryRelease();
   if (!changed) throw conflict(await findOrThrow(ledger, act.id));
   log.info("An operator acted", { id: changed.id, act: act.name, caller: act.caller });
-  return json(200, operatorView(changed));
+  return changed;
 
   async function tryCancel() {
     const mayCancel = ["accepted", "held", "suspended"].includes(resignation.status);
@@ -32,7 +32,8 @@ export async function operate(parts: AcceptParts, act: Act): Promise<Answer> {
   async function tryRelease() {
     if (resignation.status !== (act.name === "approve" ? "held" : "failed")) return undefined;
     const isProtected = resignation.status === "held" && resignation.heldFor === "protected";
-    if (isProtected && resignation.requestedBy === act.caller) throw new Problem("second_operator_needed");
+    if (isProtected && [act.caller, act.operator].includes(resignation.requestedBy))
+      throw new Problem("second_operator_needed");
     const at = now();
     const released = await ledger.save(
       moveTo(
@@ -54,13 +55,13 @@ export async function findOrThrow(ledger: Ledger, id: string): Promise<Resignati
 }
 
 /** One page of the ledger. The cursor is good for the query that it came from, and for no other. */
-export async function list(ledger: Ledger, query: Omit<Query, "after">, cursor: string | undefined): Promise<Answer> {
+export async function list(ledger: Ledger, query: Omit<Query, "after">, cursor: string | undefined) {
   const { status, userId, since } = query;
   const queryHash = sha256(JSON.stringify([status, userId, since])).toString("base64url");
   const after = cursor === undefined ? undefined : readCursor(cursor, queryHash);
   const { items, next } = await ledger.list({ ...query, after });
   const nextCursor = next && Buffer.from(JSON.stringify({ queryHash, position: next })).toString("base64url");
-  return json(200, { items: items.map(operatorView), ...(nextCursor && { nextCursor }) });
+  return { items, nextCursor };
 }
 
 const cursorSchema = z.object({ queryHash: z.string(), position: positionSchema });

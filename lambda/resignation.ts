@@ -20,22 +20,27 @@ export interface Departure {
   readonly reason?: string;
   /** Hash of what the sender signed, where an id that comes back with another content is an error. */
   readonly contentHash?: string;
+  /** The inquiry in a chat whose answer tells the outcome. */
+  readonly inquiryId?: string;
 }
 
 const instant = z.iso.datetime();
+
+export const syncRelationSchema = z.pipe(
+  z.string(),
+  z.transform((text) => text as SyncRelation),
+);
 
 const common = {
   id: z.string(),
   /** Counts the writes; every write names the one it follows. */
   version: z.number(),
-  userId: z.pipe(
-    z.string(),
-    z.transform((text) => text as SyncRelation),
-  ),
+  userId: syncRelationSchema,
   source: z.enum(["lark", "wechatwork", "slack", "api"]),
   requestedBy: z.string(),
   reason: z.optional(z.string()),
   contentHash: z.optional(z.string()),
+  inquiryId: z.optional(z.string()),
   occurredAt: instant,
   acceptedAt: instant,
   /** When the sweep queues it again, should nothing else have happened until then. */
@@ -123,6 +128,8 @@ export const precededBy: Readonly<Record<Status, readonly Status[]>> = {
 
 export const statuses = Object.keys(precededBy) as readonly Status[];
 
+export const isStatus = (text: string): text is Status => Object.hasOwn(precededBy, text);
+
 /** Still on its way: the next move is ours, not an operator's. */
 export const isUnderWay = ({ status }: Resignation) => status === "accepted" || status === "resigning";
 
@@ -133,7 +140,7 @@ export function resignationId({ source, eventId }: Pick<Departure, "source" | "e
 
 /** A departure as it is first written down. */
 export function toResignation(departure: Departure, now: Date): Resignation {
-  const { userId, source, requestedBy, reason, contentHash } = departure;
+  const { userId, source, requestedBy, reason, contentHash, inquiryId } = departure;
   const at = now.toISOString();
   return {
     id: resignationId(departure),
@@ -143,6 +150,7 @@ export function toResignation(departure: Departure, now: Date): Resignation {
     requestedBy,
     ...(reason !== undefined && { reason }),
     ...(contentHash !== undefined && { contentHash }),
+    ...(inquiryId !== undefined && { inquiryId }),
     occurredAt: departure.occurredAt.toISOString(),
     acceptedAt: at,
     dueAt: later(now, sweepAfterSeconds),
@@ -214,6 +222,6 @@ export function view(resignation: Resignation) {
 
 /** A resignation as operators see it: with the person, the trail and what else helps them decide. */
 export function operatorView(resignation: Resignation) {
-  const { version, contentHash, dueAt, retryAt, inDoubt, ...shown } = resignation;
+  const { version, contentHash, inquiryId, dueAt, retryAt, inDoubt, ...shown } = resignation;
   return shown;
 }

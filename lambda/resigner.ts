@@ -7,9 +7,11 @@ import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
 import { createGenAuth, type GenAuth, type Outcome, resignUserPath, type User } from "./genauth.ts";
 import { askBrake, type Decision, guard, hasRunOut, retryDelaySeconds } from "./guard.ts";
+import { isInquiryId } from "./inquiry.ts";
 import { createLedger, type Ledger, type News, type Person } from "./ledger.ts";
 import { createLog, type Log, traceOf } from "./log.ts";
 import { createQueue, type Queue } from "./queue.ts";
+import { answerInquiry, tellOutcome } from "./reply.ts";
 import { later, moveTo, type Resignation, type SyncRelation, sweepAfterSeconds } from "./resignation.ts";
 import { cachedSecret, parseToken } from "./secrets.ts";
 
@@ -64,6 +66,7 @@ export function createResigner(parts: ResignerParts) {
   }
 
   async function take(id: string): Promise<Next> {
+    if (isInquiryId(id)) return answerInquiry({ ledger, genauth, settings, log, now }, id);
     const resignation = await ledger.get(id);
     if (!resignation) {
       log.error("A message names a resignation that is not in the ledger", { id });
@@ -81,6 +84,7 @@ export function createResigner(parts: ResignerParts) {
         : await resign(resignation, person, turn);
     } finally {
       await turn.leave();
+      if (resignation.inquiryId) await tellOutcome({ ledger, settings, log, now }, id, resignation.inquiryId);
     }
   }
 

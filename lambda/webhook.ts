@@ -4,7 +4,7 @@ import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import middy from "@middy/core";
 import type { APIGatewayProxyEventV2, Context } from "aws-lambda";
-import { type AcceptParts, accept, callOff } from "./accept.ts";
+import { type AcceptParts, accept, callOff, settleInquiry } from "./accept.ts";
 import { clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
 import { type Answer, problemAnswer, type Request, toRequest } from "./http.ts";
 import { createLedger } from "./ledger.ts";
@@ -40,7 +40,14 @@ export function createWebhook(parts: WebhookParts) {
       const request = toRequest(event);
       const source = routes.get(request.route);
       if (!source) throw new Problem("not_found");
-      return respond(await receive(source, request));
+      const received = await receive(source, request);
+      try {
+        return await respond(received);
+      } catch (error) {
+        const onProblem = "onProblem" in received ? received.onProblem : undefined;
+        if (error instanceof Problem && onProblem) return onProblem(error);
+        throw error;
+      }
     });
 
   /** Where a proof fails or keys are missing, they may have just been changed: reads them afresh, once. */
@@ -81,9 +88,18 @@ export function createWebhook(parts: WebhookParts) {
       case "find":
         return received.answer(await findOrThrow(ledger, received.id));
       case "list":
-        return list(ledger, { ...received.query, now: now() }, received.cursor);
+        return list(ledger, { ...received.query, now: now() }, received.cursor).then(({ items, nextCursor }) =>
+          received.answer(items, nextCursor),
+        );
       case "act":
-        return operate(parts, received.act);
+        return received.answer(await operate(parts, received.act));
+      case "ask":
+        await ledger.enterInquiry(received.inquiry);
+        await parts.queue.send(received.inquiry.id);
+        return received.answer;
+      case "settle":
+        await settleInquiry(parts, received);
+        return received.answer;
     }
   }
 
@@ -99,7 +115,7 @@ export function createWebhook(parts: WebhookParts) {
   }
 
   function tell(notices: readonly Notice[] = []): void {
-    for (const { metric, message, facts } of notices) log.count(metric, message, facts, "ERROR");
+    for (const { metric, message, facts, level = "ERROR" } of notices) log.count(metric, message, facts, level);
   }
 }
 

@@ -77,6 +77,7 @@ export class ResignWebhook extends Construct {
     });
     this.allow(this.resigner, ["secretsmanager:GetSecretValue"], this.token.secretArn);
     this.allow(this.resigner, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
+    this.allow(this.resigner, ["dynamodb:Query"], ...this.indexArns("byUser"));
     this.allow(this.resigner, ["sqs:SendMessage"], this.deadLetters.queueArn);
     // No filter: AWS deletes what a filter does not match.
     this.resigner.addEventSource(
@@ -261,6 +262,8 @@ export class ResignWebhookStack extends Stack {
     const outputs = {
       LarkUrl: [`${url}/lark`, "Lark: Events and callbacks > request URL"],
       WechatworkUrl: [`${url}/wechatwork`, "WeCom: the contacts sync's event server"],
+      SlackCommandsUrl: [`${url}/slack/commands`, "Slack: slash command > request URL"],
+      SlackInteractionsUrl: [`${url}/slack/interactions`, "Slack: interactivity > request URL"],
       ResignationsUrl: [`${url}/resignations`, "Zapier, n8n, scripts: signed orders"],
       KeysSecret: [keys.secretArn, "Fill in what proves the senders"],
       TokenSecret: [token.secretArn, "Fill in what GenAuth takes"],

@@ -23,6 +23,16 @@ export interface ResignWebhookProps {
   readonly operators?: {
     /** Callers of the signed API, by their names in the keys, who may list, approve, cancel and retry. @default [] */
     readonly api?: readonly string[];
+    /** People in Slack who may order, list, approve and cancel, as `<team id>/<user id>`. @default [] */
+    readonly slack?: readonly string[];
+  };
+  readonly slack?: {
+    /** The slash command. @default "/resign" */
+    readonly command?: string;
+    /** Refuse requests of any other Slack app. @default - any app that has the signing secret */
+    readonly appId?: string;
+    /** Hosts that a `response_url` may have. @default ["hooks.slack.com", "hooks.slack-gov.com"] */
+    readonly replyHosts?: readonly string[];
   };
   /** Sync relations that are always held, exactly or by a prefix that ends in `*`. @default [] */
   readonly protected?: readonly string[];
@@ -79,9 +89,10 @@ type Complete<T> = T extends readonly unknown[]
     : T;
 
 /** The settings with every default filled in. */
-export type Settings = Complete<Omit<ResignWebhookProps, "domain" | "alarmEmail" | "lark">> &
+export type Settings = Complete<Omit<ResignWebhookProps, "domain" | "alarmEmail" | "lark" | "slack">> &
   Pick<ResignWebhookProps, "domain" | "alarmEmail"> & {
     readonly lark: Required<Omit<NonNullable<ResignWebhookProps["lark"]>, "appId">> & { readonly appId?: string };
+    readonly slack: Required<Omit<NonNullable<ResignWebhookProps["slack"]>, "appId">> & { readonly appId?: string };
   };
 
 const text = z.string().min(1);
@@ -105,7 +116,19 @@ const schema = z.strictObject({
     })
     .prefault({}),
   allowedProviders: z.array(provider).min(1).default(["lark", "lark-international", "wechatwork"]),
-  operators: z.strictObject({ api: z.array(text).default([]) }).prefault({}),
+  operators: z
+    .strictObject({
+      api: z.array(text).default([]),
+      slack: z.array(text.regex(/^[TE]\w+\/[UW]\w+$/, "must be team id and user id, as in T0123/U0456")).default([]),
+    })
+    .prefault({}),
+  slack: z
+    .strictObject({
+      command: text.startsWith("/").default("/resign"),
+      appId: text.optional(),
+      replyHosts: z.array(text).default(["hooks.slack.com", "hooks.slack-gov.com"]),
+    })
+    .prefault({}),
   protected: z
     .array(text.regex(/^[a-z][a-z0-9-]*:/, 'must begin with a provider, as in "lark:ou_1" or "wechatwork:svc-*"'))
     .default([]),

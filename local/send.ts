@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { first, readKeys } from "./files.ts";
 import {
   larkDeleted,
@@ -10,6 +10,7 @@ import {
   signWechatworkCheck,
   wechatworkDeleted,
 } from "./sign.ts";
+import { talkAsSlack } from "./slack.ts";
 
 interface Common {
   url: string;
@@ -79,6 +80,22 @@ add("api", "as Zapier or a script does: POST /resignations")
       const headers = { prefer: `wait=${options.wait}` };
       return signApi({ method: "POST", path: "/resignations", body, headers }, key, id === undefined ? {} : { id });
     });
+  });
+
+program
+  .command("slack <command>")
+  .description(
+    'as Slack does when an operator types a command: npm run send -- slack "/resign lark:ou_demo_5 left today"',
+  )
+  .option("--url <address>", "where the webhook is", `http://127.0.0.1:${process.env.PORT ?? 3000}`)
+  .option("--keys <file>", "the keys, as they stand in the secret (default: LOCAL_KEYS, or those of npm start)")
+  .option("--as <team/user>", "who types it", "T0LOCAL/U0ALICE")
+  .addOption(new Option("--click <button>", "then click this button of the card").choices(["resign", "dismiss"]))
+  .action(async (command: string, options: { url: string; keys?: string; as: string; click?: string }) => {
+    const signingSecret = first(readKeys(options.keys).slack?.signingSecret);
+    if (!signingSecret) throw new Error("The keys have no section slack");
+    const [team = "", user = ""] = options.as.split("/");
+    await talkAsSlack({ command, url: options.url, signingSecret, who: { team, user }, click: options.click });
   });
 
 program.parseAsync().catch((error: Error) => {

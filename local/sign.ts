@@ -110,6 +110,65 @@ export function wechatworkDeleted(userId: string, corpId: string, now = new Date
   ].join("");
 }
 
+/** A request of Slack's: a form, signed with the app's signing secret. */
+export function signSlack(
+  path: string,
+  form: Record<string, string>,
+  signingSecret: string,
+  now = new Date(),
+): SignedRequest {
+  const body = new URLSearchParams(form).toString();
+  const timestamp = String(Math.floor(now.getTime() / 1000));
+  const signature = createHmac("sha256", signingSecret).update(`v0:${timestamp}:${body}`).digest("hex");
+  const headers = {
+    "content-type": "application/x-www-form-urlencoded",
+    "x-slack-request-timestamp": timestamp,
+    "x-slack-signature": `v0=${signature}`,
+  };
+  return { method: "POST", path, headers, body };
+}
+
+export interface SlackUser {
+  readonly team: string;
+  readonly user: string;
+}
+
+/** `/resign …`, as somebody types it. */
+export function slackCommand(command: string, { team, user }: SlackUser, replyUrl: string): Record<string, string> {
+  const [word = "", ...rest] = command.split(" ");
+  const who = {
+    team_id: team,
+    team_domain: "local",
+    channel_id: "C0LOCAL",
+    channel_name: "it",
+    user_id: user,
+    user_name: "local",
+  };
+  const app = { api_app_id: "A0LOCAL", token: "unused", trigger_id: randomUUID(), is_enterprise_install: "false" };
+  return { ...who, ...app, command: word, text: rest.join(" "), response_url: replyUrl };
+}
+
+/** A click on one of a message's buttons. */
+export function slackClick(
+  actionId: string,
+  value: string,
+  { team, user }: SlackUser,
+  replyUrl: string,
+): Record<string, string> {
+  const action = { type: "button", action_id: actionId, block_id: "b", value, action_ts: String(Date.now() / 1000) };
+  const who = { user: { id: user, username: "local", team_id: team }, team: { id: team, domain: "local" } };
+  return {
+    payload: JSON.stringify({
+      type: "block_actions",
+      ...who,
+      api_app_id: "A0LOCAL",
+      trigger_id: randomUUID(),
+      response_url: replyUrl,
+      actions: [action],
+    }),
+  };
+}
+
 /**
  * Signs a request as Standard Webhooks has it. The key is a `whsec_` secret, or the private half of a `whpk_`
  * key in PKCS#8 PEM.

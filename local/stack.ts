@@ -16,6 +16,7 @@ import { startPoller } from "./poller.ts";
 export const newKeys = () => ({
   lark: { encryptKey: randomText(32), verificationToken: randomText(32) },
   wechatwork: { token: randomText(32), encodingAesKey: randomText(43), receiveIds: ["wwlocal"] },
+  slack: { signingSecret: randomText(32) },
   api: { zapier: newApiSecret(), ops: newApiSecret(), deputy: newApiSecret() },
 });
 
@@ -66,7 +67,8 @@ export async function startStack(options: {
   const { token = { accessKeyId, accessKeySecret } } = options;
   const name = `resign-webhook-${randomUUID().slice(0, 8)}`;
   const parsed = parseSettings({
-    operators: { api: ["ops", "deputy"] },
+    operators: { api: ["ops", "deputy"], slack: ["T0LOCAL/U0ALICE", "T0LOCAL/U0BOB"] },
+    slack: { replyHosts: ["127.0.0.1"] },
     ...settings,
     genauth: { host: genauth.url, userPoolId },
   });

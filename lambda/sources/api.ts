@@ -78,6 +78,7 @@ function list(request: Request, { keys, settings, now }: Context<"api">): Receiv
     kind: "list",
     query: { ...query, since: since === undefined ? undefined : new Date(since) },
     cursor,
+    answer: (items, nextCursor) => json(200, { items: items.map(operatorView), ...(nextCursor && { nextCursor }) }),
   };
 }
 
@@ -95,7 +96,7 @@ function act(name: ActName) {
       requestId,
       ...(reason !== undefined && { reason }),
     };
-    return { kind: "act", act };
+    return { kind: "act", act, answer: (changed) => json(200, operatorView(changed)) };
   };
 }
 

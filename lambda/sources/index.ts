@@ -1,14 +1,17 @@
 import type { RuntimeSettings } from "../environment.ts";
 import type { Answer, Request } from "../http.ts";
+import type { Inquiry } from "../inquiry.ts";
 import type { Metric } from "../log.ts";
+import type { Problem } from "../problem.ts";
 import type { Departure, Resignation, Status, SyncRelation } from "../resignation.ts";
 import type { Keys } from "../secrets.ts";
 import { api } from "./api.ts";
 import { lark } from "./lark.ts";
+import { slack } from "./slack.ts";
 import { wechatwork } from "./wechatwork.ts";
 
 /** Every source. A new one is one new file and one line here. */
-const sources = [lark, wechatwork, api] as const;
+const sources = [lark, wechatwork, slack, api] as const;
 
 /** What a verified request asks of us. */
 export type Received =
@@ -25,7 +28,7 @@ export type Received =
       waitSeconds?: number;
       answer: (taken: Resignation[]) => Answer;
     }
-  | { kind: "find"; id: string; answer: (found: Resignation) => Answer }
+  | { kind: "find"; id: string; answer: (found: Resignation) => Answer; onProblem?: OnProblem }
   | {
       kind: "list";
       query: {
@@ -35,8 +38,24 @@ export type Received =
         limit: number;
       };
       cursor: string | undefined;
+      answer: (items: Resignation[], nextCursor: string | undefined) => Answer;
+      onProblem?: OnProblem;
     }
-  | { kind: "act"; act: Act };
+  | { kind: "act"; act: Act; answer: (changed: Resignation) => Answer; onProblem?: OnProblem }
+  /** To be looked up behind the queue, where GenAuth's token is. */
+  | { kind: "ask"; inquiry: Inquiry; answer: Answer }
+  /** What an operator clicked, once: the inquiry becomes a departure, or nothing. */
+  | {
+      kind: "settle";
+      inquiryId: string;
+      state: Exclude<Inquiry["state"], "open">;
+      replyUrl: string;
+      toDeparture: (inquiry: Inquiry) => Departure | undefined;
+      answer: Answer;
+    };
+
+/** Where a source has its own form for what cannot be done. */
+type OnProblem = (problem: Problem) => Answer;
 
 /** Somebody is back at the source that told of their departure. */
 export interface Return {
@@ -64,6 +83,8 @@ export interface Notice {
   readonly metric: Metric;
   readonly message: string;
   readonly facts?: Readonly<Record<string, string>>;
+  /** @default "ERROR" */
+  readonly level?: "WARN" | "ERROR";
 }
 
 export interface Context<S extends keyof Keys> {

@@ -44,7 +44,14 @@ test("each function may do what it does, and nothing else", () => {
       "sqs:SendMessage",
     ],
     Resigner: [
-      ...["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", ...logs, "secretsmanager:GetSecretValue"],
+      ...[
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+        ...logs,
+        "secretsmanager:GetSecretValue",
+      ],
       ...[
         "sqs:ChangeMessageVisibility",
         "sqs:DeleteMessage",
@@ -115,6 +122,8 @@ test("the API has exactly the routes that the sources have", () => {
     "POST /resignations/{id}/approve",
     "POST /resignations/{id}/cancel",
     "POST /resignations/{id}/retry",
+    "POST /slack/commands",
+    "POST /slack/interactions",
     "POST /wechatwork",
   ]);
   template.hasResourceProperties("AWS::ApiGatewayV2::Stage", {

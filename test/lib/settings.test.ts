@@ -16,7 +16,8 @@ test("everything but genauth has a default", () => {
     genauth,
     lark: { provider: "lark", userIdField: "open_id", strictTimestamp: true },
     allowedProviders: ["lark", "lark-international", "wechatwork"],
-    operators: { api: [] },
+    operators: { api: [], slack: [] },
+    slack: { command: "/resign", replyHosts: ["hooks.slack.com", "hooks.slack-gov.com"] },
     protected: [],
     brake: { perHour: 20, perDay: 50, percentPerDay: 10, headcount: "ask" },
     maxEventAgeSeconds: 86_400,
@@ -53,6 +54,7 @@ describe("a wrong setting is named, with what is wrong", () => {
     [{ genauth, logRetentionDays: 8 }, "resignWebhook.logRetentionDays: must be one of 1, 3, 5"],
     [{ genauth, alarmEmail: "nobody" }, "resignWebhook.alarmEmail"],
     [{ genauth, dryrun: true }, "dryrun"],
+    [{ genauth, operators: { slack: ["alice"] } }, "resignWebhook.operators.slack.0: must be team id and user id"],
   ])("%j", (props, expected) => {
     expect(wrong(props)).toContain(expected);
   });

@@ -1,0 +1,160 @@
+/** Slack, the whole way: command, card, click, outcome. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { isUnderWay } from "../lambda/resignation.ts";
+import { type LocalAws, startAws } from "../local/aws.ts";
+import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
+import { send, signApi, signSlack, slackClick, slackCommand } from "../local/sign.ts";
+import { startSlackStandIn } from "../local/slack.ts";
+import { newKeys, startStack } from "../local/stack.ts";
+
+let aws: LocalAws;
+let genauth: GenAuthSimulator;
+let slack: Awaited<ReturnType<typeof startSlackStandIn>>;
+let stack: Awaited<ReturnType<typeof startStack>>;
+let lines: string[] = [];
+const keys = newKeys();
+const alice = { team: "T0LOCAL", user: "U0ALICE" };
+const bob = { team: "T0LOCAL", user: "U0BOB" };
+const eve = { team: "T0LOCAL", user: "U0EVE" };
+
+beforeAll(async () => {
+  aws = await startAws();
+  genauth = await startGenAuthSimulator();
+});
+beforeEach(async () => {
+  genauth.reset();
+  lines = [];
+  slack = await startSlackStandIn();
+});
+afterEach(async () => {
+  expect(lines.join("\n")).not.toMatch(/commands\/T0LOCAL|Demo Lark/);
+  await stack.close();
+  await slack.close();
+});
+afterAll(() => Promise.all([aws.close(), genauth.close()]));
+
+const start = async (settings: object = {}) => {
+  stack = await startStack({ aws, genauth, keys, settings, writeLog: (line) => lines.push(line) });
+};
+async function type(command: string, who = alice): Promise<string> {
+  const response = await send(
+    signSlack("/slack/commands", slackCommand(command, who, slack.replyUrl), keys.slack.signingSecret),
+    stack.url,
+  );
+  expect(response.status).toBe(200);
+  return ((await response.json()) as { text: string }).text;
+}
+async function click(action: string, value: string, who = alice): Promise<void> {
+  const response = await send(
+    signSlack("/slack/interactions", slackClick(action, value, who, slack.replyUrl), keys.slack.signingSecret),
+    stack.url,
+  );
+  expect(response.status).toBe(200);
+}
+async function ask(command: string): Promise<string> {
+  await type(command);
+  const card = await slack.next();
+  return card?.blocks?.[1]?.elements?.[0]?.value ?? "";
+}
+const ofPerson = async (userId: string) => (await stack.ledger.list({ userId, now: new Date(), limit: 20 })).items;
+const settled = (userId: string) =>
+  expect.poll(async () => (await ofPerson(userId)).every((one) => !isUnderWay(one)), { timeout: 10_000 }).toBe(true);
+
+test("ordered, confirmed, resigned, and told", async () => {
+  await start();
+  expect(await type("/resign lark:ou_demo_1 left today")).toContain("Looking up");
+  const card = await slack.next();
+  expect(card?.blocks?.[0]?.text?.text).toContain("Demo Lark 1");
+  const [resign] = card?.blocks?.[1]?.elements ?? [];
+  expect(genauth.calls()).toEqual([]);
+  await click("resign", resign?.value ?? "");
+  expect((await slack.next())?.text).toMatch(/^\*resigned\*: Demo Lark 1 `lark:ou_demo_1`.*\nOrdered by <@U0ALICE>\.$/);
+  expect((await ofPerson("lark:ou_demo_1"))[0]).toMatchObject({
+    source: "slack",
+    requestedBy: "T0LOCAL/U0ALICE",
+    reason: "left today",
+  });
+  expect(genauth.calls()).toHaveLength(1);
+});
+
+describe("buttons act once", () => {
+  test("five clicks, two operators: one effect", async () => {
+    await start();
+    const id = await ask("/resign lark:ou_demo_1");
+    await Promise.all([
+      click("resign", id),
+      click("resign", id, bob),
+      click("resign", id),
+      click("resign", id, bob),
+      click("resign", id),
+    ]);
+    await settled("lark:ou_demo_1");
+    expect(await ofPerson("lark:ou_demo_1")).toHaveLength(1);
+    expect(genauth.calls()).toHaveLength(1);
+  });
+
+  test("who clicks Cancel first wins, and the card is gone", async () => {
+    await start();
+    const id = await ask("/resign lark:ou_demo_1");
+    await click("dismiss", id);
+    expect(await slack.next()).toEqual({ delete_original: true });
+    await click("resign", id, bob);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await ofPerson("lark:ou_demo_1")).toEqual([]);
+  });
+
+  test("a stranger's click, and one on nothing, do nothing", async () => {
+    await start();
+    const id = await ask("/resign lark:ou_demo_1");
+    await click("resign", id, eve);
+    await click("resign", "ask_none");
+    await click("resign", "brake");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await ofPerson("lark:ou_demo_1")).toEqual([]);
+  });
+
+  test("two orders for one person within the hour are one", async () => {
+    await start({ dryRun: true });
+    const ids = [await ask("/resign lark:ou_demo_1"), await ask("/resign lark:ou_demo_1")];
+    for (const id of ids) {
+      await click("resign", id);
+      expect((await slack.next())?.text).toContain("*held* for dry_run");
+    }
+    expect(await ofPerson("lark:ou_demo_1")).toHaveLength(1);
+  });
+});
+
+test("nobody by that id, and GenAuth that does not answer, are said", async () => {
+  await start();
+  await type("/resign lark:ou_nobody");
+  expect((await slack.next())?.blocks?.[0]?.text?.text).toContain("GenAuth knows nobody by that id");
+  genauth.fail({ mode: "500", path: "/api/v3/get-user" });
+  await type("/resign lark:ou_demo_1");
+  expect((await slack.next())?.text).toContain("did not answer");
+});
+
+test("list, status, approve and cancel; a protected person ordered by one needs another", async () => {
+  await start({ protected: ["lark:ou_demo_1"] });
+  await click("resign", await ask("/resign lark:ou_demo_1"));
+  expect((await slack.next())?.text).toContain("*held* for protected");
+  const [held] = await ofPerson("lark:ou_demo_1");
+  expect(await type("/resign list")).toContain(held?.id);
+  expect(await type("/resign status lark:ou_demo_1")).toContain("*held*");
+  expect(await type(`/resign approve ${held?.id}`)).toContain("A second operator must approve this one");
+  expect(await type(`/resign approve ${held?.id}`, eve)).toContain("not among the operators");
+  expect(await type(`/resign approve ${held?.id}`, bob)).toContain("Done. *accepted*");
+  await settled("lark:ou_demo_1");
+  expect(await type(`/resign cancel ${held?.id}`)).toContain("The resignation is resigned");
+  expect(await type("/resign status res_none")).toContain("Not found");
+  expect(await type("/resign list")).toBe("Nobody is held.");
+});
+
+test("the inquiry and its secret address are shown nowhere", async () => {
+  await start();
+  await click("resign", await ask("/resign lark:ou_demo_1"));
+  await slack.next();
+  const response = await send(signApi({ method: "GET", path: "/resignations" }, keys.api.ops), stack.url);
+  const shown = await response.text();
+  expect(shown).toContain("lark:ou_demo_1");
+  expect(shown).not.toMatch(/127\.0\.0\.1|ask_|replyUrl|inquiryId/);
+});
