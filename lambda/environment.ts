@@ -8,6 +8,8 @@ export const variables = {
   ledgerTable: "LEDGER_TABLE",
   queueUrl: "QUEUE_URL",
   deadLettersUrl: "DEAD_LETTERS_URL",
+  noticesUrl: "NOTICES_URL",
+  targetsSecretId: "TARGETS_SECRET_ID",
 } as const;
 
 /** The field that marks a secret as not filled in yet: the stack creates both secrets with it. */
@@ -23,7 +25,13 @@ const settingsSchema = z.object({
   }),
   allowedProviders: z.array(z.string()),
   operators: z.object({ api: z.array(z.string()), slack: z.array(z.string()) }),
-  slack: z.object({ command: z.string(), appId: z.optional(z.string()), replyHosts: z.array(z.string()) }),
+  slack: z.object({
+    command: z.string(),
+    appId: z.optional(z.string()),
+    replyHosts: z.array(z.string()),
+    secondOperator: z.boolean(),
+  }),
+  notices: z.object({ about: z.array(z.string()), language: z.enum(["en", "zh"]) }),
   protected: z.array(z.string()),
   brake: z.object({
     perHour: z.number(),

@@ -8,7 +8,7 @@ export type Decision =
   | { kind: "hold"; heldFor: HeldFor; why: string }
   | { kind: "skip"; duplicateOf: string };
 
-type GuardSettings = Pick<RuntimeSettings, "protected" | "maxEventAgeSeconds" | "dryRun">;
+type GuardSettings = Pick<RuntimeSettings, "protected" | "maxEventAgeSeconds" | "dryRun" | "slack">;
 
 const dayMs = 86_400_000;
 const hourMs = 3_600_000;
@@ -27,6 +27,9 @@ export function guard(resignation: Resignation, person: Person, settings: GuardS
   }
   if (!released && isProtected(userId, settings.protected)) {
     return { kind: "hold", heldFor: "protected", why: "The person is protected" };
+  }
+  if (!released && resignation.source === "slack" && settings.slack.secondOperator) {
+    return { kind: "hold", heldFor: "protected", why: "Another operator must approve what was ordered in Slack" };
   }
   // A suspension has been through this before, and waits for days on purpose.
   const bornAt = released?.at ?? grace?.resignAfter ?? occurredAt;

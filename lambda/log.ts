@@ -19,6 +19,7 @@ export type Metric =
   | "Retried"
   | "TokenRefused"
   | "Unconfirmed"
+  | "NoticeFailed"
   | "Swept";
 
 export const metricNamespace = "ResignWebhook";

@@ -1,6 +1,6 @@
 import { ChangeMessageVisibilityCommand, SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 
-/** The departures' queue (SQS). Its messages carry a ledger id and nothing else. */
+/** A queue (SQS). The departures' carries ledger ids and nothing else. */
 export type Queue = ReturnType<typeof createQueue>;
 
 /** SQS hides a message for 12 hours at the most, counted from its receipt. */
@@ -18,6 +18,11 @@ export function createQueue({
   return {
     async send(id: string): Promise<void> {
       await client.send(new SendMessageCommand({ QueueUrl: url, MessageBody: id }));
+    },
+
+    /** Sends a message that comes after so many seconds, at most 900. */
+    async sendLater(body: string, seconds: number): Promise<void> {
+      await client.send(new SendMessageCommand({ QueueUrl: url, MessageBody: body, DelaySeconds: seconds }));
     },
 
     /** Hides a received message for so many seconds: its next try. */

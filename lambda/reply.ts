@@ -14,20 +14,25 @@ export interface ReplyParts {
   readonly now: () => Date;
 }
 
-const deadlineMs = 3_000;
+/** Slack itself waits no longer for our answer. */
+const deadlineMs = 2_000;
 
 /** Answers an inquiry in the chat: whom GenAuth knows by that id; or takes the card away that was dismissed. */
 export async function answerInquiry(parts: ReplyParts & { genauth: GenAuth }, id: string): Promise<"done"> {
   const inquiry = await parts.ledger.getInquiry(id);
   if (!inquiry) return "done";
   if (inquiry.state !== "open") {
-    await post(parts, inquiry.replyUrl, inquiry.state === "dismissed" ? removal : await orderedBefore(parts, inquiry));
+    await postReply(
+      parts,
+      inquiry.replyUrl,
+      inquiry.state === "dismissed" ? removal : await orderedBefore(parts, inquiry),
+    );
     return "done";
   }
   const looked = await parts.genauth.look(inquiry.userId);
   const isAnswer = looked.kind === "done" || looked.kind === "not_found";
   const user = looked.kind === "done" ? looked.data : undefined;
-  await post(parts, inquiry.replyUrl, isAnswer ? card(inquiry, user) : failedLookUp(inquiry.userId));
+  await postReply(parts, inquiry.replyUrl, isAnswer ? card(inquiry, user) : failedLookUp(inquiry.userId));
   return "done";
 }
 
@@ -45,14 +50,18 @@ export async function tellOutcome(parts: ReplyParts, id: string, inquiryId: stri
     const resignation = await parts.ledger.get(id);
     if (!resignation || isUnderWay(resignation)) return;
     const inquiry = await parts.ledger.getInquiry(inquiryId);
-    if (inquiry && !isExpired(inquiry, parts.now())) await post(parts, inquiry.replyUrl, outcome(resignation));
+    if (inquiry && !isExpired(inquiry, parts.now())) await postReply(parts, inquiry.replyUrl, outcome(resignation));
   } catch (error) {
     parts.log.warn("An outcome could not be told", { id, error: kindOf(error) });
   }
 }
 
 /** Best effort. The address is a secret and stands in no log; no redirect is followed to another host. */
-async function post({ settings, log }: ReplyParts, url: string, message: object): Promise<void> {
+export async function postReply(
+  { settings, log }: Pick<ReplyParts, "settings" | "log">,
+  url: string,
+  message: object,
+): Promise<void> {
   if (!isReplyUrl(url, settings.slack.replyHosts)) return log.warn("A reply's address is not Slack's");
   try {
     const response = await fetch(url, {

@@ -10,6 +10,7 @@ import { askBrake, type Decision, guard, hasRunOut, retryDelaySeconds } from "./
 import { isInquiryId } from "./inquiry.ts";
 import { createLedger, type Ledger, type News, type Person } from "./ledger.ts";
 import { createLog, type Log, traceOf } from "./log.ts";
+import type { Notice } from "./notices.ts";
 import { createQueue, type Queue } from "./queue.ts";
 import { answerInquiry, tellOutcome } from "./reply.ts";
 import { later, moveTo, type Resignation, type SyncRelation, sweepAfterSeconds } from "./resignation.ts";
@@ -18,6 +19,7 @@ import { cachedSecret, parseToken } from "./secrets.ts";
 export interface ResignerParts {
   readonly ledger: Ledger;
   readonly queue: Pick<Queue, "delay" | "bury">;
+  readonly notices: Pick<Queue, "send">;
   readonly genauth: GenAuth;
   readonly settings: RuntimeSettings;
   readonly log: Log;
@@ -46,7 +48,7 @@ const headcountAgeMs = 86_400_000;
 
 /** Queue in: guard → resign → record. */
 export function createResigner(parts: ResignerParts) {
-  const { ledger, queue, genauth, settings, log, now, random, newOwner, sleep } = parts;
+  const { ledger, queue, notices, genauth, settings, log, now, random, newOwner, sleep } = parts;
 
   return async ({ Records }: SQSEvent): Promise<SQSBatchResponse> => {
     const failures = await Promise.all(Records.map(process));
@@ -145,8 +147,9 @@ export function createResigner(parts: ResignerParts) {
     const resignAfter = later(at, settings.graceDays * 86_400);
     const grace = { suspendedAt: at.toISOString(), resignAfter };
     await turn.leave({ by: claimed.id, at: grace.suspendedAt });
-    await record(claimed, "suspended", { grace, dueAt: resignAfter, genauth: outcome.answer });
+    const suspended = await record(claimed, "suspended", { grace, dueAt: resignAfter, genauth: outcome.answer });
     log.count("Suspended", "Access was cut; resigning waits for its day", { id: claimed.id, resignAfter });
+    if (suspended) await notify({ about: "suspended", id: claimed.id });
     return "done";
   }
 
@@ -199,6 +202,7 @@ export function createResigner(parts: ResignerParts) {
     if (!resigned) return "done";
     const sinceEventSeconds = Math.round((Date.parse(at) - Date.parse(claimed.occurredAt)) / 1000);
     log.count("Resigned", "A person was resigned", { id: claimed.id, source: claimed.source, sinceEventSeconds });
+    await notify({ about: "resigned", id: claimed.id });
     await afterwards(resigned);
     return "done";
   }
@@ -242,6 +246,7 @@ export function createResigner(parts: ResignerParts) {
   async function fail(claimed: Claimed, { answer }: Outcome<unknown>, why: string): Promise<Next> {
     await queue.bury(claimed.id);
     await record(claimed, "failed", { genauth: answer }, why);
+    await notify({ about: "failed", id: claimed.id, why });
     log.count("Failed", why, { id: claimed.id, statusCode: answer.statusCode, apiCode: answer.apiCode }, "ERROR");
     return "done";
   }
@@ -256,6 +261,8 @@ export function createResigner(parts: ResignerParts) {
     const wouldSend = { path: resignUserPath, userId: claimed.userId, userIdType: "sync_relation" };
     const fields = { heldFor, ...(brakeId && { brakeId }), ...(heldFor === "dry_run" && { wouldSend }) };
     await ledger.save(moveTo(claimed, "held", fields, step), claimed.lease.owner);
+    // Of a brake event people hear once.
+    if (heldFor !== "brake") await notify({ about: "held", id: claimed.id, why });
     log.count("Held", "A resignation waits for an operator", { id: claimed.id, heldFor, why }, "WARN");
     return "done";
   }
@@ -291,6 +298,7 @@ export function createResigner(parts: ResignerParts) {
       if (!brake || (await ledger.saveBrake(brake))) {
         if (hasTripped && decision.kind === "hold") {
           log.count("BrakeTripped", `The brake is on: ${decision.why}. The rest are held`, { brakeId }, "ERROR");
+          if (brakeId) await notify({ about: "brake_tripped", id: brakeId, why: decision.why });
         }
         return decision.kind === "hold" ? hold(claimed, decision, brakeId) : "go";
       }
@@ -313,6 +321,14 @@ export function createResigner(parts: ResignerParts) {
     if (asked.kind === "busy" || asked.kind === "token_refused") return asked;
     log.error("GenAuth does not tell the headcount: set brake.headcount to a number", codesOf(asked));
     return "unknown";
+  }
+
+  /** Best effort, and never in the way of resigning. */
+  async function notify(notice: Notice): Promise<void> {
+    if (!settings.notices.about.includes(notice.about)) return;
+    await notices.send(JSON.stringify(notice)).catch((error) => {
+      log.warn("A notice could not be queued", { id: notice.id, ...traceOf(error) });
+    });
   }
 
   async function isResignedAlready({ userId }: Claimed): Promise<boolean> {
@@ -388,6 +404,7 @@ export function connectResigner(environment: NodeJS.ProcessEnv, writeLog?: (line
       url: readVariable(environment, "queueUrl"),
       deadLettersUrl: readVariable(environment, "deadLettersUrl"),
     }),
+    notices: createQueue({ client: new SQSClient(clientConfig), url: readVariable(environment, "noticesUrl") }),
     genauth: createGenAuth({ ...settings.genauth, secret, now }),
     settings,
     log: createLog("resigner", writeLog),

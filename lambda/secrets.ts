@@ -145,6 +145,33 @@ export function parseToken(text: string): Token | { wrong: string } {
   return parsed.success ? parsed.data : { wrong: describe(parsed.error, "secret") };
 }
 
+const address = z
+  .string()
+  .check(
+    z.refine(
+      (url) => URL.canParse(url) && /^(https:\/\/|http:\/\/127\.0\.0\.1[:/])/.test(url),
+      "must be an https address",
+    ),
+  );
+
+/** The secret *notice targets*: where notices go. A robot's address is a secret itself. Every section is optional. */
+const targetsSchema = z.object({
+  slack: z.optional(z.object({ url: address })),
+  lark: z.optional(z.object({ url: address, secret: z.optional(z.string()) })),
+  wechatwork: z.optional(z.object({ url: address })),
+  webhook: z.optional(z.object({ url: address, secret: z.string().check(z.refine(isApiSecret, "must be whsec_…")) })),
+});
+export type Targets = z.infer<typeof targetsSchema>;
+
+/** Reads the secret *notice targets*; `wrong` says what is wrong with it, or that there are none yet. */
+export function parseTargets(text: string): Targets | { wrong: string } {
+  const whole = parseObject(text);
+  if (!whole) return { wrong: "the secret is not a JSON object" };
+  if (placeholder in whole) return { wrong: "the secret still holds the placeholder" };
+  const parsed = targetsSchema.safeParse(whole);
+  return parsed.success ? parsed.data : { wrong: describe(parsed.error, "secret") };
+}
+
 /** The bytes of a `whsec_` secret, or of a `whpk_` public key. Anything else than strict base64 gives no bytes. */
 export function apiKeyBytes(apiKey: string): Buffer {
   const encoded = apiKey.replace(/^wh(sec|pk)_/, "");
@@ -152,9 +179,14 @@ export function apiKeyBytes(apiKey: string): Buffer {
   return bytes.toString("base64") === encoded ? bytes : Buffer.alloc(0);
 }
 
-function isApiKey(given: string): boolean {
+/** A `whsec_` secret of 24 to 64 bytes. */
+export function isApiSecret(given: string): boolean {
   const { length } = apiKeyBytes(given);
-  return given.startsWith("whsec_") ? length >= 24 && length <= 64 : given.startsWith("whpk_") && length === 32;
+  return given.startsWith("whsec_") && length >= 24 && length <= 64;
+}
+
+function isApiKey(given: string): boolean {
+  return isApiSecret(given) || (given.startsWith("whpk_") && apiKeyBytes(given).length === 32);
 }
 
 function hasNoSharedKey(callers: Record<string, string[]>): boolean {

@@ -12,6 +12,7 @@ import { createLog, type Log, traceOf } from "./log.ts";
 import { findOrThrow, list, operate } from "./operate.ts";
 import { Problem } from "./problem.ts";
 import { createQueue } from "./queue.ts";
+import { postReply } from "./reply.ts";
 import { isUnderWay, type Resignation } from "./resignation.ts";
 import { type CachedSecret, cachedSecret, type KeyRing, parseKeys } from "./secrets.ts";
 import { type Notice, type Received, routes, type Source } from "./sources/index.ts";
@@ -92,7 +93,7 @@ export function createWebhook(parts: WebhookParts) {
           received.answer(items, nextCursor),
         );
       case "act":
-        return received.answer(await operate(parts, received.act));
+        return received.answer(await actAndTell(received));
       case "ask":
         await ledger.enterInquiry(received.inquiry);
         await parts.queue.send(received.inquiry.id);
@@ -100,6 +101,17 @@ export function createWebhook(parts: WebhookParts) {
       case "settle":
         await settleInquiry(parts, received);
         return received.answer;
+    }
+  }
+
+  async function actAndTell({ act, reply }: Extract<Received, { kind: "act" }>): Promise<Resignation> {
+    try {
+      const changed = await operate(parts, act);
+      if (reply) await postReply(parts, reply.url, reply.message(changed));
+      return changed;
+    } catch (error) {
+      if (reply && error instanceof Problem) await postReply(parts, reply.url, reply.problem(error));
+      throw error;
     }
   }
 

@@ -112,5 +112,10 @@ const counted: Partial<Record<MetricName, { threshold: number; advice: string }>
     threshold: 1,
     advice: "Requests were answered 503: Secrets Manager, DynamoDB or SQS did not answer. Senders repeat.",
   },
+  NoticeFailed: {
+    threshold: 1,
+    advice:
+      "A notice was given up: its target refuses it. Check the address in the targets secret. No resignation is affected.",
+  },
   Unconfirmed: { threshold: 1, advice: "GenAuth said resigned but does not show it: look at the person there." },
 };

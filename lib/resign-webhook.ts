@@ -38,11 +38,16 @@ export class ResignWebhook extends Construct {
   readonly keys: Secret;
   /** What GenAuth takes. Created with a placeholder; fill it in by hand. */
   readonly token: Secret;
+  /** Where notices go. Created with a placeholder: nobody is told until it is filled in. */
+  readonly targets: Secret;
   readonly ledger: TableV2;
   readonly queue: Queue;
   readonly deadLetters: Queue;
+  /** What people are told of. */
+  readonly notices: Queue;
   readonly webhook: LambdaFunction;
   readonly resigner: LambdaFunction;
+  readonly notifier: LambdaFunction;
   readonly sweep: LambdaFunction;
   /** Where alarms are told. */
   readonly alarms: Alarms;
@@ -53,9 +58,12 @@ export class ResignWebhook extends Construct {
 
     this.keys = this.createSecret("Keys", "Webhook keys: what proves the senders (README, Fill in the secrets)");
     this.token = this.createSecret("Token", "What GenAuth takes (README, Fill in the secrets)");
+    this.targets = this.createSecret("Targets", "Notice targets: who is told (docs/notices.md)");
     this.ledger = this.createLedger();
     this.deadLetters = this.createQueue("DeadLetters");
     this.queue = this.createQueue("Queue", this.deadLetters);
+    const noticesDeadLetters = this.createQueue("NoticesDeadLetters");
+    this.notices = this.createQueue("Notices", noticesDeadLetters);
 
     this.webhook = this.createFunction("Webhook", settings, {
       [variables.settings]: JSON.stringify(settings),
@@ -74,19 +82,32 @@ export class ResignWebhook extends Construct {
       [variables.ledgerTable]: this.ledger.tableName,
       [variables.queueUrl]: this.queue.queueUrl,
       [variables.deadLettersUrl]: this.deadLetters.queueUrl,
+      [variables.noticesUrl]: this.notices.queueUrl,
     });
     this.allow(this.resigner, ["secretsmanager:GetSecretValue"], this.token.secretArn);
     this.allow(this.resigner, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
     this.allow(this.resigner, ["dynamodb:Query"], ...this.indexArns("byUser"));
-    this.allow(this.resigner, ["sqs:SendMessage"], this.deadLetters.queueArn);
+    this.allow(this.resigner, ["sqs:SendMessage"], this.deadLetters.queueArn, this.notices.queueArn);
     // No filter: AWS deletes what a filter does not match.
     this.resigner.addEventSource(
       new SqsEventSource(this.queue, { batchSize: 10, reportBatchItemFailures: true, maxConcurrency: 5 }),
     );
-    acknowledge(this.resigner, {
-      "Serverless::Serverless-LambdaEventSourceMappingDestination":
-        "AWS offers it for streams; a queue has dead letters",
+    acknowledge(this.resigner, noDestination);
+
+    this.notifier = this.createFunction("Notifier", settings, {
+      [variables.settings]: JSON.stringify(settings),
+      [variables.targetsSecretId]: this.targets.secretArn,
+      [variables.ledgerTable]: this.ledger.tableName,
+      [variables.noticesUrl]: this.notices.queueUrl,
+      [variables.deadLettersUrl]: noticesDeadLetters.queueUrl,
     });
+    this.allow(this.notifier, ["secretsmanager:GetSecretValue"], this.targets.secretArn);
+    this.allow(this.notifier, ["dynamodb:GetItem"], this.ledger.tableArn);
+    this.allow(this.notifier, ["sqs:SendMessage"], this.notices.queueArn, noticesDeadLetters.queueArn);
+    // What happens within 20 seconds is one message: robots take 20 a minute.
+    const window = { batchSize: 100, maxBatchingWindow: Duration.seconds(20), reportBatchItemFailures: true };
+    this.notifier.addEventSource(new SqsEventSource(this.notices, { ...window, maxConcurrency: 2 }));
+    acknowledge(this.notifier, noDestination);
 
     this.sweep = this.createFunction("Sweep", settings, {
       [variables.ledgerTable]: this.ledger.tableName,
@@ -102,7 +123,7 @@ export class ResignWebhook extends Construct {
       email: settings.alarmEmail,
       queue: this.queue,
       deadLetters: this.deadLetters,
-      functions: { webhook: this.webhook, resigner: this.resigner, sweep: this.sweep },
+      functions: { webhook: this.webhook, resigner: this.resigner, notifier: this.notifier, sweep: this.sweep },
     });
 
     if (settings.genauth.userPoolId === "your-user-pool-id") {
@@ -258,7 +279,11 @@ export class ResignWebhook extends Construct {
 export class ResignWebhookStack extends Stack {
   constructor(scope: Construct, id: string, settings: ResignWebhookProps, props?: StackProps) {
     super(scope, id, { description: "Resigns people in GenAuth who left Lark, WeCom or another source", ...props });
-    const { url, keys, token, ledger, queue, deadLetters, alarms } = new ResignWebhook(this, "ResignWebhook", settings);
+    const { url, keys, token, targets, ledger, queue, deadLetters, alarms } = new ResignWebhook(
+      this,
+      "ResignWebhook",
+      settings,
+    );
     const outputs = {
       LarkUrl: [`${url}/lark`, "Lark: Events and callbacks > request URL"],
       WechatworkUrl: [`${url}/wechatwork`, "WeCom: the contacts sync's event server"],
@@ -267,6 +292,7 @@ export class ResignWebhookStack extends Stack {
       ResignationsUrl: [`${url}/resignations`, "Zapier, n8n, scripts: signed orders"],
       KeysSecret: [keys.secretArn, "Fill in what proves the senders"],
       TokenSecret: [token.secretArn, "Fill in what GenAuth takes"],
+      TargetsSecret: [targets.secretArn, "Fill in who is told"],
       LedgerTable: [ledger.tableName, "Every resignation, from acceptance to outcome"],
       QueueUrl: [queue.queueUrl, "What waits to be resigned"],
       DeadLettersUrl: [deadLetters.queueUrl, "What failed for good"],
@@ -282,6 +308,10 @@ export class ResignWebhookStack extends Stack {
 function acknowledge(construct: Construct, reasons: Readonly<Record<string, string>>): void {
   for (const [id, reason] of Object.entries(reasons)) Validations.of(construct).acknowledge({ id, reason });
 }
+
+const noDestination = {
+  "Serverless::Serverless-LambdaEventSourceMappingDestination": "AWS offers it for streams; a queue has dead letters",
+};
 
 /** Covers the look-ups, the call and their one repetition with a fresh token. */
 const functionTimeoutSeconds = 90;

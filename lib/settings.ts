@@ -33,6 +33,14 @@ export interface ResignWebhookProps {
     readonly appId?: string;
     /** Hosts that a `response_url` may have. @default ["hooks.slack.com", "hooks.slack-gov.com"] */
     readonly replyHosts?: readonly string[];
+    /** Whoever orders in Slack needs another operator's approval. @default false */
+    readonly secondOperator?: boolean;
+  };
+  readonly notices?: {
+    /** What people are told of. @default ["resigned", "suspended", "held", "failed", "brake_tripped"] */
+    readonly about?: readonly ("resigned" | "suspended" | "held" | "failed" | "brake_tripped")[];
+    /** @default "en" */
+    readonly language?: "en" | "zh";
   };
   /** Sync relations that are always held, exactly or by a prefix that ends in `*`. @default [] */
   readonly protected?: readonly string[];
@@ -98,6 +106,7 @@ export type Settings = Complete<Omit<ResignWebhookProps, "domain" | "alarmEmail"
 const text = z.string().min(1);
 const count = z.number().int().min(0);
 const provider = text.regex(/^[a-z][a-z0-9-]*$/, "must be a provider's name, as in lark or wechatwork");
+const abouts = ["resigned", "suspended", "held", "failed", "brake_tripped"] as const;
 const logDays = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
@@ -115,6 +124,12 @@ const schema = z.strictObject({
       strictTimestamp: z.boolean().default(true),
     })
     .prefault({}),
+  notices: z
+    .strictObject({
+      about: z.array(z.enum(abouts)).default([...abouts]),
+      language: z.enum(["en", "zh"]).default("en"),
+    })
+    .prefault({}),
   allowedProviders: z.array(provider).min(1).default(["lark", "lark-international", "wechatwork"]),
   operators: z
     .strictObject({
@@ -127,6 +142,7 @@ const schema = z.strictObject({
       command: text.startsWith("/").default("/resign"),
       appId: text.optional(),
       replyHosts: z.array(text).default(["hooks.slack.com", "hooks.slack-gov.com"]),
+      secondOperator: z.boolean().default(false),
     })
     .prefault({}),
   protected: z

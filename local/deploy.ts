@@ -4,6 +4,7 @@ import { PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-sec
 import { folder, readJson, readKeys } from "./files.ts";
 import { simulatorCredentials, startGenAuthSimulator } from "./genauth-simulator.ts";
 import { startMinistack } from "./ministack.ts";
+import { startNoticeStandIns, toLine } from "./notice-stand-ins.ts";
 
 const outputsFile = `${folder}/outputs.json`;
 const keysFile = process.env.LOCAL_KEYS ?? `${folder}/keys.json`;
@@ -29,9 +30,14 @@ async function deployLocal(): Promise<number> {
   });
 
   const { accessKeyId, accessKeySecret, userPoolId } = simulatorCredentials;
+  const told = await startNoticeStandIns((received) => console.log(toLine(received)));
   const resignWebhook = {
-    operators: { api: ["ops", "deputy"] },
+    operators: { api: ["ops", "deputy"], slack: ["T0LOCAL/U0ALICE", "T0LOCAL/U0BOB"] },
     ...settings,
+    slack: {
+      replyHosts: ["127.0.0.1", "localhost", "hooks.slack.com", "hooks.slack-gov.com"],
+      ...(settings as { slack?: object }).slack,
+    },
     genauth: { host: genauth.url, userPoolId },
   };
   console.log(`deploying into ${endpoint} …`);
@@ -47,9 +53,12 @@ async function deployLocal(): Promise<number> {
   const token = JSON.stringify({ accessKeyId, accessKeySecret });
   await client.send(new PutSecretValueCommand({ SecretId: outputs.TokenSecret, SecretString: token }));
 
+  const targets = JSON.stringify(told.targets);
+  await client.send(new PutSecretValueCommand({ SecretId: outputs.TargetsSecret, SecretString: targets }));
+
   const [, apiId] = /https:\/\/([^.]+)\.execute-api/.exec(outputs.LarkUrl ?? "") ?? [];
   const url = `${endpoint}/_aws/execute-api/${apiId}/$default`;
-  console.log(`webhook     ${url}/lark  /wechatwork  /resignations`);
+  console.log(`webhook     ${url}/lark  /wechatwork  /slack/commands  /resignations`);
   console.log(`GenAuth     ${genauth.url}/_sim/calls (a simulator)`);
   console.log(`keys        ${keysFile}`);
   console.log(`ready ${url}`);
@@ -64,7 +73,7 @@ async function deployLocal(): Promise<number> {
     () => 1,
   );
   ministack?.stop();
-  await genauth.close();
+  await Promise.all([genauth.close(), told.close()]);
   return code;
 }
 

@@ -3,6 +3,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { variables } from "../lambda/environment.ts";
 import { createLedger } from "../lambda/ledger.ts";
+import { connectNotifier } from "../lambda/notifier.ts";
 import { connectResigner } from "../lambda/resigner.ts";
 import { connectSweep } from "../lambda/sweep.ts";
 import { connectWebhook } from "../lambda/webhook.ts";
@@ -44,6 +45,8 @@ export async function startStack(options: {
   genauth: Pick<GenAuthSimulator, "url">;
   keys: object;
   settings?: object;
+  /** What stands in the secret *notice targets*. */
+  targets?: object;
   /** What stands in the secret *GenAuth token*. */
   token?: object;
   port?: number;
@@ -68,16 +71,21 @@ export async function startStack(options: {
   const name = `resign-webhook-${randomUUID().slice(0, 8)}`;
   const parsed = parseSettings({
     operators: { api: ["ops", "deputy"], slack: ["T0LOCAL/U0ALICE", "T0LOCAL/U0BOB"] },
-    slack: { replyHosts: ["127.0.0.1"] },
     ...settings,
+    slack: {
+      replyHosts: ["127.0.0.1", "localhost", "hooks.slack.com", "hooks.slack-gov.com"],
+      ...(settings as { slack?: object }).slack,
+    },
     genauth: { host: genauth.url, userPoolId },
   });
 
   await aws.createTable(name);
   aws.putSecret(`${name}/keys`, JSON.stringify(keys));
   aws.putSecret(`${name}/token`, JSON.stringify(token));
+  aws.putSecret(`${name}/targets`, JSON.stringify(options.targets ?? {}));
   const deadLettersUrl = aws.createQueue(`${name}-dead`, 30);
   const queueUrl = aws.createQueue(name, 120);
+  const noticesUrl = aws.createQueue(`${name}-notices`, 120);
   const environment = {
     [variables.settings]: JSON.stringify(parsed),
     [variables.keysSecretId]: `${name}/keys`,
@@ -85,14 +93,19 @@ export async function startStack(options: {
     [variables.ledgerTable]: name,
     [variables.queueUrl]: queueUrl,
     [variables.deadLettersUrl]: deadLettersUrl,
+    [variables.noticesUrl]: noticesUrl,
+    [variables.targetsSecretId]: `${name}/targets`,
   };
 
   const webhook = connectWebhook(environment, writeLog);
   const resigner = connectResigner(environment, writeLog);
+  const notifier = connectNotifier(environment, writeLog);
   const sweep = connectSweep(environment, writeLog);
   const front = await startHttpFront(webhook, port);
   const client = new SQSClient();
-  const poller = isPolling ? startPoller(client, queueUrl, resigner) : undefined;
+  const pollers = isPolling
+    ? [startPoller(client, queueUrl, resigner), startPoller(client, noticesUrl, notifier, 1)]
+    : [];
   const sweeping = setInterval(() => void sweep().catch(console.error), sweepEverySeconds * 1000);
 
   return {
@@ -110,7 +123,7 @@ export async function startStack(options: {
     async close(): Promise<void> {
       clearInterval(sweeping);
       await front.close();
-      await poller?.close();
+      await Promise.all(pollers.map((poller) => poller.close()));
       client.destroy();
     },
   };

@@ -3,6 +3,7 @@ import { parseSettings } from "../lib/settings.ts";
 import { startAws } from "./aws.ts";
 import { folder, readJson, readKeys } from "./files.ts";
 import { startGenAuthSimulator } from "./genauth-simulator.ts";
+import { startNoticeStandIns, toLine } from "./notice-stand-ins.ts";
 import { play } from "./play.ts";
 import { startStack } from "./stack.ts";
 
@@ -19,9 +20,10 @@ async function start(): Promise<void> {
   writeFileSync(logFile, "");
   const genauth = await startGenAuthSimulator(readPort("GENAUTH_PORT", port && port + 1), "GENAUTH_PORT");
   const aws = await startAws();
-  const stack = await startStack({ aws, genauth, keys, settings, port, writeLog });
+  const told = await startNoticeStandIns((received) => console.log(toLine(received)));
+  const stack = await startStack({ aws, genauth, keys, settings, port, writeLog, targets: told.targets });
 
-  console.log(`webhook     ${stack.url}/lark  /wechatwork  /resignations`);
+  console.log(`webhook     ${stack.url}/lark  /wechatwork  /slack/commands  /resignations`);
   console.log(`GenAuth     ${genauth.url}/_sim/calls (a simulator)`);
   console.log(`keys        ${process.env.LOCAL_KEYS ?? `${folder}/keys.json`}`);
   console.log(`logs        ${logFile}`);
@@ -32,7 +34,7 @@ async function start(): Promise<void> {
   const isAllWell = isPlaying ? await play(stack, genauth, keys) : true;
   if (isOnce) {
     await stack.close();
-    await Promise.all([aws.close(), genauth.close()]);
+    await Promise.all([aws.close(), genauth.close(), told.close()]);
     process.exit(isAllWell ? 0 : 1);
   }
   console.log("Serving until Ctrl-C. Next: npm run send -- lark --user ou_demo_4");

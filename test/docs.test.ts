@@ -6,9 +6,13 @@ import { App } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { api } from "../lambda/sources/api.ts";
+import { routes } from "../lambda/sources/index.ts";
 import { ResignWebhookStack } from "../lib/resign-webhook.ts";
 import { parseSettings } from "../lib/settings.ts";
 import { newApiSecret } from "../local/stack.ts";
+import { settings, toRequest } from "./parts.ts";
 
 const read = (path: string) => readFileSync(path, "utf8");
 const genauth = { host: "https://api.genauth.ai", userPoolId: "pool" };
@@ -46,25 +50,56 @@ test("docs/runbook.md has a chapter for every alarm", () => {
   }
 });
 
-test("the sample in docs/signed-orders.md signs what the verifier takes", async () => {
-  const [, sample = ""] = /```js\n([\s\S]*?)```/.exec(read("docs/signed-orders.md")) ?? [];
-  const secret = newApiSecret();
-  const sent: { url: string; headers: Record<string, string>; body: string }[] = [];
-  const context = createContext({
-    require: createRequire(import.meta.url),
-    Buffer,
-    inputData: { secret, openId: "ou_1", eventId: "42", leftAt: "2026-11-24T00:00:00Z", url: "https://example.com" },
-    fetch: async (url: string, init: { headers: Record<string, string>; body: string }) => {
-      sent.push({ url, ...init });
-      return { ok: true, json: async () => ({ id: "res_1", status: "accepted" }) };
-    },
-  });
-  const result = await (runInContext(`(async () => {${sample}})()`, context) as Promise<unknown>);
-  expect(result).toEqual({ id: "res_1", status: "accepted" });
-  expect(sent[0]?.url).toBe("https://example.com/resignations");
-  expect(new Webhook(secret).verify(sent[0]?.body ?? "", sent[0]?.headers ?? {})).toMatchObject({
-    userId: "lark:ou_1",
-  });
+test.each(["docs/signed-orders.md", "docs/zapier.md", "docs/n8n.md"])(
+  "the sample in %s signs what the verifier takes",
+  async (path) => {
+    const [, sample = ""] = /```js\n([\s\S]*?)```/.exec(read(path)) ?? [];
+    const secret = newApiSecret();
+    const sent: { url: string; headers: Record<string, string>; body: string }[] = [];
+    let answer: object = { ok: true, json: async () => ({ id: "res_1", status: "accepted" }) };
+    const input = { secret, openId: "ou_1", eventId: "42", leftAt: "2026-11-24T00:00:00Z", url: "https://example.com" };
+    const context = createContext({
+      require: createRequire(import.meta.url),
+      Buffer,
+      inputData: input,
+      $json: input,
+      fetch: async (url: string, init: { headers: Record<string, string>; body: string }) => {
+        sent.push({ url, ...init });
+        return answer;
+      },
+    });
+    const run = () => runInContext(`(async () => {${sample}})()`, context) as Promise<unknown>;
+    expect(JSON.stringify(await run())).toContain('"id":"res_1","status":"accepted"');
+    expect(sent[0]?.url).toBe("https://example.com/resignations");
+    const { body = "", headers = {} } = sent[0] ?? {};
+    expect(new Webhook(secret).verify(body, headers)).toMatchObject({ userId: "lark:ou_1" });
+    const request = toRequest({ method: "POST", path: "/resignations", headers, body });
+    const received = api.routes["POST /resignations"]?.(request, {
+      keys: { hr: [secret] },
+      settings: settings(),
+      now: new Date(),
+    });
+    expect(received).toMatchObject({ departures: [{ eventId: "hr/hr-42", userId: "lark:ou_1" }] });
+
+    answer = {
+      ok: false,
+      status: 401,
+      json: async () => ({ code: "unauthorized", title: "The request could not be verified" }),
+    };
+    await expect(run()).rejects.toThrow("401 unauthorized");
+  },
+);
+
+test("the manifest in docs/slack.md is valid, and asks for what the sources have", () => {
+  const [, manifest = ""] = /```yaml\n([\s\S]*?)```/.exec(read("docs/slack.md")) ?? [];
+  const parsed = parse(manifest.replaceAll(/^ {3}/gm, "")) as {
+    features: { slash_commands: { command: string; url: string }[] };
+    settings: { interactivity: { request_url: string } };
+  };
+  const [command] = parsed.features.slash_commands;
+  expect(command?.command).toBe(parseSettings({ genauth }).slack.command);
+  expect(routes.has(`POST ${new URL(command?.url ?? "").pathname}`)).toBe(true);
+  expect(routes.has(`POST ${new URL(parsed.settings.interactivity.request_url).pathname}`)).toBe(true);
 });
 
 test("README.zh-CN.md has the chapters of README.md", () => {

@@ -115,6 +115,7 @@ export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, cha
     const parts = mortal(crashAt);
     const resigner = createResigner({
       ...parts,
+      notices: { send: async () => {} },
       genauth: watched(parts),
       settings: given,
       log,

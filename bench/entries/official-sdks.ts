@@ -2,6 +2,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { EventDispatcher } from "@larksuiteoapi/node-sdk";
+import { AwsLambdaReceiver } from "@slack/bolt";
 import { decrypt, getSignature } from "@wecom/crypto";
 import { ManagementClient } from "authing-node-sdk";
 import { Webhook } from "standardwebhooks";
@@ -13,6 +14,7 @@ export const parts = [
   SecretsManagerClient,
   SQSClient,
   EventDispatcher,
+  AwsLambdaReceiver,
   decrypt,
   getSignature,
   ManagementClient,

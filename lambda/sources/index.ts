@@ -41,7 +41,14 @@ export type Received =
       answer: (items: Resignation[], nextCursor: string | undefined) => Answer;
       onProblem?: OnProblem;
     }
-  | { kind: "act"; act: Act; answer: (changed: Resignation) => Answer; onProblem?: OnProblem }
+  | {
+      kind: "act";
+      act: Act;
+      answer: (changed: Resignation) => Answer;
+      onProblem?: OnProblem;
+      /** Where the outcome is told besides. */
+      reply?: { url: string; message: (changed: Resignation) => object; problem: (problem: Problem) => object };
+    }
   /** To be looked up behind the queue, where GenAuth's token is. */
   | { kind: "ask"; inquiry: Inquiry; answer: Answer }
   /** What an operator clicked, once: the inquiry becomes a departure, or nothing. */

@@ -55,6 +55,15 @@ export const outcome = (resignation: Resignation): object => ({
   text: `${line(resignation)}\nOrdered by ${mention(resignation.requestedBy)}.`,
 });
 
+/** What a notice with buttons becomes, for all who see it. */
+export const decided = (resignation: Resignation, operator: string): object => ({
+  replace_original: true,
+  text: `${line(resignation)}\nDecided by ${mention(operator)}.`,
+});
+
+/** Said to the one who clicked; the notice stays. */
+export const ephemeralNote = (text: string): object => ({ response_type: "ephemeral", replace_original: false, text });
+
 export const failedLookUp = (userId: string): object => ({
   response_type: "ephemeral",
   replace_original: true,

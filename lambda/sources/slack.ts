@@ -9,8 +9,8 @@ import { isExpired, toInquiry } from "../inquiry.ts";
 import { malformed, type Problem, refused } from "../problem.ts";
 import { isStatus, parseSyncRelation, type Resignation } from "../resignation.ts";
 import type { ActName, Context, Received, Source } from "./index.ts";
-import { findEvery, isSame } from "./proof.ts";
-import { escapeText, explain, help, line, lines } from "./slack-messages.ts";
+import { findEvery, isSame, sha256 } from "./proof.ts";
+import { decided, ephemeralNote, escapeText, explain, help, line, lines } from "./slack-messages.ts";
 
 export const slack: Source<"slack"> = {
   section: "slack",
@@ -26,7 +26,6 @@ const commandSchema = z.object({
   command: z.string(),
   text: z._default(z.string(), ""),
   response_url: z.string(),
-  trigger_id: z.string(),
 });
 
 function receiveCommand(request: Request, context: Context<"slack">): Received {
@@ -41,13 +40,13 @@ function receiveCommand(request: Request, context: Context<"slack">): Received {
 
   const [word = "", ...rest] = command.text.trim().split(/\s+/);
   const userId = parseSyncRelation(word, allowedProviders);
-  if (!userId) return carryOut(word.toLowerCase(), rest, command.trigger_id, operator, context);
+  if (!userId) return carryOut(word.toLowerCase(), rest, requestIdOf(request), operator, context);
 
   verifyReplyUrl(command.response_url, context);
   const reason = rest.join(" ").slice(0, 500);
   const inquiry = toInquiry(
     {
-      key: `slack ${command.team_id} ${command.trigger_id}`,
+      key: requestIdOf(request),
       userId,
       ...(reason && { reason }),
       requestedBy: operator,
@@ -81,7 +80,7 @@ function carryOut(
       : { kind: "find", id: first, answer: (found) => ephemeral(line(found)), onProblem };
   }
   if ((word === "approve" || word === "cancel" || word === "retry") && first) {
-    const act = { name: word as ActName, id: first, caller: "slack", operator, requestId: `slack/${requestId}` };
+    const act = { name: word as ActName, id: first, caller: "slack", operator, requestId };
     return { kind: "act", act, answer: (changed) => ephemeral(`Done. ${line(changed)}`), onProblem };
   }
   return say(help(command));
@@ -107,6 +106,32 @@ function receiveClick(request: Request, context: Context<"slack">): Received {
   const nothing: Received = { kind: "answer", answer: text(200, "") };
   const [action] = click.actions ?? [];
   const replyUrl = click.response_url;
+  if (
+    click.type === "block_actions" &&
+    (action?.action_id === "approve" || action?.action_id === "cancel") &&
+    action.value &&
+    replyUrl
+  ) {
+    verifyReplyUrl(replyUrl, context);
+    const act = {
+      name: action.action_id,
+      id: action.value,
+      caller: "slack",
+      operator,
+      requestId: requestIdOf(request),
+    } as const;
+    return {
+      kind: "act",
+      act,
+      answer: () => text(200, ""),
+      onProblem: () => text(200, ""),
+      reply: {
+        url: replyUrl,
+        message: (changed) => decided(changed, operator),
+        problem: (problem) => ephemeralNote(explain(problem)),
+      },
+    };
+  }
   const isOurs = action?.action_id === "resign" || action?.action_id === "dismiss";
   if (click.type !== "block_actions" || !isOurs || !action.value || !replyUrl) return nothing;
   verifyReplyUrl(replyUrl, context);
@@ -131,6 +156,9 @@ function receiveClick(request: Request, context: Context<"slack">): Received {
     answer: text(200, ""),
   };
 }
+
+/** Slack repeats no request, and each has a trigger id of its own in its body. */
+const requestIdOf = ({ body }: Request) => `slack/${sha256(body).toString("hex").slice(0, 32)}`;
 
 /** HMAC-SHA256 over `v0:{timestamp}:{raw body}`; 5 minutes either way, and nothing but ten digits. */
 function verify(request: Request, { keys, now }: Context<"slack">): Record<string, string | undefined> {
@@ -162,12 +190,12 @@ function verifyReplyUrl(url: string, { settings }: Context<"slack">): void {
   if (!isReplyUrl(url, settings.slack.replyHosts)) throw malformed("The response_url is not Slack's");
 }
 
-/** Whether the address is one of Slack's, over TLS; `127.0.0.1` stands for the local stand-in. */
+/** Whether the address is one of Slack's, over TLS; this machine's own are the local stand-ins. */
 export function isReplyUrl(url: string, hosts: readonly string[]): boolean {
   if (!URL.canParse(url)) return false;
   const { protocol, hostname, port, username } = new URL(url);
   if (!hosts.includes(hostname) || username) return false;
-  return hostname === "127.0.0.1" || (protocol === "https:" && port === "");
+  return hostname === "127.0.0.1" || hostname === "localhost" || (protocol === "https:" && port === "");
 }
 
 const isOperator = (operator: string, { settings }: Context<"slack">) => settings.operators.slack.includes(operator);

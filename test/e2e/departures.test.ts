@@ -12,10 +12,14 @@ import {
   send,
   signApi,
   signLark,
+  signSlack,
   signWechatwork,
   signWechatworkCheck,
+  slackClick,
+  slackCommand,
   wechatworkDeleted,
 } from "../../local/sign.ts";
+import { startSlackStandIn } from "../../local/slack.ts";
 
 type Shown = ReturnType<typeof operatorView>;
 
@@ -31,6 +35,7 @@ const wechatworkKeys = {
 };
 const zapier = first(keys.api?.zapier) ?? "";
 const ops = first(keys.api?.ops) ?? "";
+const signingSecret = first(keys.slack?.signingSecret) ?? "";
 
 const lark = (id: string, now = new Date()) =>
   signLark(larkDeleted({ open_id: id }, { token: larkKeys.verificationToken, now }), larkKeys);
@@ -158,6 +163,27 @@ describe.skipIf(!genauth)("with the simulator", () => {
     expect(await ask("POST", `/resignations/${second?.id}/approve`, { operator: "alice" })).toMatchObject({
       code: "conflict",
     });
+  });
+
+  test.skipIf(!signingSecret)("ordered in Slack: looked up, confirmed, resigned, told", async () => {
+    const id = await somebody("lark");
+    const slack = await startSlackStandIn();
+    const who = { team: "T0LOCAL", user: "U0ALICE" };
+    const typed = signSlack(
+      "/slack/commands",
+      slackCommand(`/resign lark:${id} left today`, who, slack.replyUrl),
+      signingSecret,
+    );
+    expect(await (await send(typed, url)).text()).toContain("Looking up");
+    const card = await slack.next();
+    expect(card?.blocks?.[0]?.text?.text).toContain("End To End");
+    const value = card?.blocks?.[1]?.elements?.[0]?.value ?? "";
+    expect(
+      await status(signSlack("/slack/interactions", slackClick("resign", value, who, slack.replyUrl), signingSecret)),
+    ).toBe(200);
+    expect((await slack.next())?.text).toContain("*resigned*: End To End");
+    expect(await callsFor(`lark:${id}`)).toEqual([200]);
+    await slack.close();
   });
 
   test("five at once for one person are one call", async () => {

@@ -13,7 +13,8 @@ const resignation = (changes: object = {}): Resignation =>
     ),
     ...changes,
   }) as Resignation;
-const settings = { protected: [] as string[], maxEventAgeSeconds: 86_400, dryRun: false };
+const chat = { command: "/resign", replyHosts: [], secondOperator: false };
+const settings = { protected: [] as string[], maxEventAgeSeconds: 86_400, dryRun: false, slack: chat };
 
 describe("the guard", () => {
   const released = { by: "alice (ops)", at: ago(10) };
@@ -47,6 +48,21 @@ describe("the guard", () => {
     ["protected", {}, {}, protecting, "protected"],
     ["protected and too old", old, {}, protecting, "protected"],
     ["protected, but released", { released }, {}, protecting, "go"],
+    [
+      "ordered in Slack, where a second operator is wanted",
+      { source: "slack" },
+      {},
+      { ...settings, slack: { ...chat, secondOperator: true } },
+      "protected",
+    ],
+    [
+      "… and one approved",
+      { source: "slack", released },
+      {},
+      { ...settings, slack: { ...chat, secondOperator: true } },
+      "go",
+    ],
+    ["… but of another source", {}, {}, { ...settings, slack: { ...chat, secondOperator: true } }, "go"],
     ["dry run", {}, {}, dry, "dry_run"],
     ["dry run, even if released", { released }, {}, dry, "dry_run"],
     ["dry run and too old", old, {}, dry, "stale"],

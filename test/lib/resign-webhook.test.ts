@@ -61,6 +61,17 @@ test("each function may do what it does, and nothing else", () => {
         "sqs:SendMessage",
       ],
     ],
+    Notifier: [
+      ...["dynamodb:GetItem", ...logs, "secretsmanager:GetSecretValue"],
+      ...[
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+      ],
+    ],
     Sweep: ["dynamodb:Query", "dynamodb:UpdateItem", ...logs, "sqs:SendMessage"],
     SweepSchedule: ["lambda:InvokeFunction"],
   });
@@ -71,10 +82,11 @@ test("webhook reads the keys alone, and resigner the token alone", () => {
     const [policy] = Object.entries(template.findResources("AWS::IAM::Policy")).filter(([id]) =>
       id.startsWith(`ResignWebhook${role}Role`),
     );
-    return JSON.stringify(policy).match(/ResignWebhook(Keys|Token)/g);
+    return JSON.stringify(policy).match(/ResignWebhook(Keys|Token|Targets)/g);
   };
   expect(new Set(secretOf("Webhook"))).toEqual(new Set(["ResignWebhookKeys"]));
   expect(new Set(secretOf("Resigner"))).toEqual(new Set(["ResignWebhookToken"]));
+  expect(new Set(secretOf("Notifier"))).toEqual(new Set(["ResignWebhookTargets"]));
 });
 
 test("what holds departures and secrets stays when the stack goes", () => {
@@ -98,7 +110,7 @@ test("the ledger can be restored to any second, forgets after its time, and cann
 
 test("queues are encrypted, over TLS alone, with dead letters, and no filter drops anything", () => {
   template.allResourcesProperties("AWS::SQS::Queue", { SqsManagedSseEnabled: true, MessageRetentionPeriod: 1_209_600 });
-  template.resourceCountIs("AWS::SQS::QueuePolicy", 2);
+  template.resourceCountIs("AWS::SQS::QueuePolicy", 4);
   template.hasResourceProperties("AWS::SQS::Queue", {
     RedrivePolicy: Match.objectLike({ maxReceiveCount: 1000 }),
     VisibilityTimeout: 540,

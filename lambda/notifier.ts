@@ -1,0 +1,134 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
+import * as z from "zod/mini";
+import { clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
+import { createLedger, type Ledger } from "./ledger.ts";
+import { createLog, kindOf, type Log, traceOf } from "./log.ts";
+import { isTaken, noticeSchema, type Post, type TargetName, type Told, toPosts } from "./notices.ts";
+import { createQueue, type Queue } from "./queue.ts";
+import { type CachedSecret, cachedSecret, parseTargets, type Targets } from "./secrets.ts";
+
+export interface NotifierParts {
+  readonly ledger: Pick<Ledger, "get">;
+  readonly queue: Pick<Queue, "sendLater" | "bury">;
+  readonly targets: CachedSecret<Targets | { wrong: string }>;
+  readonly settings: RuntimeSettings;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+/** What the queue carries: a notice for all targets, or notices that one target has not taken yet. */
+const messageSchema = z.union([
+  z.object({
+    target: z.enum(["slack", "lark", "wechatwork", "webhook"]),
+    notices: z.array(noticeSchema),
+    attempt: z.number(),
+  }),
+  noticeSchema,
+]);
+
+const deadlineMs = 3_000;
+const maxAttempts = 8;
+/** Of programs that listen, so many are called at once. */
+const atOnce = 10;
+
+/** Queue in: everything of a batch in one message a target. Never in the way of resigning. */
+export function createNotifier(parts: NotifierParts) {
+  const { ledger, queue, targets, settings, log, now } = parts;
+
+  return async ({ Records }: SQSEvent): Promise<SQSBatchResponse> => {
+    try {
+      const messages = Records.map(({ body }) => messageSchema.parse(JSON.parse(body)));
+      const fresh = messages.flatMap((message) => ("target" in message ? [] : [message]));
+      const wanted = fresh.filter(({ about }) => settings.notices.about.includes(about));
+      const all: TargetName[] = ["slack", "lark", "wechatwork", "webhook"];
+      await Promise.all([
+        ...all.map((target) => tell({ target, notices: wanted, attempt: 1 })),
+        ...messages.flatMap((message) => ("target" in message ? [tell(message)] : [])),
+      ]);
+      return { batchItemFailures: [] };
+    } catch (error) {
+      log.error("Notices could not be told; they come again", traceOf(error));
+      return { batchItemFailures: Records.map(({ messageId }) => ({ itemIdentifier: messageId })) };
+    }
+  };
+
+  async function tell({
+    target,
+    notices,
+    attempt,
+  }: {
+    target: TargetName;
+    notices: z.infer<typeof noticeSchema>[];
+    attempt: number;
+  }) {
+    const known = await targets.read();
+    if ("wrong" in known) return log.info("No notices are told", { why: known.wrong });
+    if (notices.length === 0 || !known[target]) return;
+    const told = await Promise.all(notices.map(withResignation));
+    const posts = toPosts(target, known, told, settings.notices.language, now());
+    const refused: typeof notices = [];
+    for (let start = 0; start < posts.length; start += atOnce) {
+      const results = await Promise.all(posts.slice(start, start + atOnce).map((post) => deliver(target, post)));
+      const isOneForAll = posts.length === 1;
+      results.forEach((result, index) => {
+        if (result === "failed")
+          refused.push(...(isOneForAll ? notices : notices.slice(start + index, start + index + 1)));
+      });
+    }
+    if (refused.length === 0) return;
+    const again = JSON.stringify({ target, notices: refused, attempt: attempt + 1 });
+    if (attempt < maxAttempts) return queue.sendLater(again, Math.min(900, 15 * 2 ** attempt));
+    await queue.bury(again);
+    log.count("NoticeFailed", "A notice was given up", { target }, "ERROR");
+  }
+
+  async function withResignation(notice: z.infer<typeof noticeSchema>): Promise<Told> {
+    return notice.about === "brake_tripped" ? notice : { ...notice, resignation: await ledger.get(notice.id) };
+  }
+
+  async function deliver(target: TargetName, { url, headers, body }: Post) {
+    try {
+      const signal = AbortSignal.timeout(deadlineMs);
+      const response = await fetch(url, { method: "POST", headers, body, redirect: "error", signal });
+      const result = isTaken(target, response.status, (await response.text()).slice(0, 10_000));
+      if (result !== "taken") log.warn("A notice was not taken", { target, httpStatus: response.status, result });
+      return result;
+    } catch (error) {
+      log.warn("A notice could not be sent", { target, error: kindOf(error) });
+      return "failed";
+    }
+  }
+}
+
+/** Builds the function from its environment. */
+export function connectNotifier(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
+  const now = () => new Date();
+  return createNotifier({
+    ledger: createLedger({ client: new DynamoDBClient(clientConfig), table: readVariable(environment, "ledgerTable") }),
+    queue: createQueue({
+      client: new SQSClient(clientConfig),
+      url: readVariable(environment, "noticesUrl"),
+      deadLettersUrl: readVariable(environment, "deadLettersUrl"),
+    }),
+    targets: cachedSecret({
+      client: new SecretsManagerClient(clientConfig),
+      secretId: readVariable(environment, "targetsSecretId"),
+      parse: parseTargets,
+      now,
+    }),
+    settings: readSettings(environment),
+    log: createLog("notifier", writeLog),
+    now,
+  });
+}
+
+let connected: ReturnType<typeof connectNotifier> | undefined;
+
+/** What Lambda calls. */
+export const handler = (event: SQSEvent): Promise<SQSBatchResponse> => {
+  connected ??= connectNotifier(process.env);
+  return connected(event);
+};
