@@ -222,6 +222,6 @@ export function view(resignation: Resignation) {
 
 /** A resignation as operators see it: with the person, the trail and what else helps them decide. */
 export function operatorView(resignation: Resignation) {
-  const { version, contentHash, inquiryId, dueAt, retryAt, inDoubt, ...shown } = resignation;
+  const { version, contentHash, inquiryId, dueAt, retryAt, ...shown } = resignation;
   return shown;
 }

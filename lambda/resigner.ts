@@ -4,9 +4,10 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import { pullBrake } from "./brake.ts";
 import { clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
 import { createGenAuth, type GenAuth, type Outcome, resignUserPath, type User } from "./genauth.ts";
-import { askBrake, type Decision, guard, hasRunOut, retryDelaySeconds } from "./guard.ts";
+import { type Decision, guard, hasRunOut, retryDelaySeconds } from "./guard.ts";
 import { isInquiryId } from "./inquiry.ts";
 import { createLedger, type Ledger, type News, type Person } from "./ledger.ts";
 import { createLog, type Log, traceOf } from "./log.ts";
@@ -44,7 +45,6 @@ type Next = "done" | { inSeconds: number };
 
 /** Outlasts every call made under it: the function's time is up well before. */
 const leaseSeconds = 120;
-const headcountAgeMs = 86_400_000;
 
 /** Queue in: guard → resign → record. */
 export function createResigner(parts: ResignerParts) {
@@ -78,8 +78,8 @@ export function createResigner(parts: ResignerParts) {
     if (isOurs !== true) return isOurs;
 
     const turn = startTurn(resignation.userId);
-    const person = await ledger.takePerson(resignation.userId, turn.owner, now(), turn.until);
-    if (!person) return { inSeconds: 5 + random() * 5 };
+    const person = await waitForPerson(resignation.userId, turn);
+    if (!person) return { inSeconds: 2 + random() * 4 };
     try {
       return resignation.status === "cancelled"
         ? await giveBack(resignation, turn)
@@ -88,6 +88,16 @@ export function createResigner(parts: ResignerParts) {
       await turn.leave();
       if (resignation.inquiryId) await tellOutcome({ ledger, settings, log, now }, id, resignation.inquiryId);
     }
+  }
+
+  /** Another holder is mostly done in no time: worth a short wait before the message goes back. */
+  async function waitForPerson(userId: SyncRelation, { owner, until }: Turn): Promise<Person | undefined> {
+    for (let tries = 0; tries < 8; tries += 1) {
+      const person = await ledger.takePerson(userId, owner, now(), until);
+      if (person) return person;
+      await sleep(50 + random() * 250);
+    }
+    return undefined;
   }
 
   function startTurn(userId: SyncRelation): Turn {
@@ -158,8 +168,9 @@ export function createResigner(parts: ResignerParts) {
     const outcome = await genauth.setStatus(cancelled.userId, "Activated");
     const facts = { id: cancelled.id, outcome: outcome.kind };
     if (outcome.kind === "busy" || outcome.kind === "token_refused") {
+      // The sweep brings it again every few minutes: a message of its own besides would only add to its own kind.
       log.warn("A suspension could not be taken back yet", facts);
-      return { inSeconds: retryDelaySeconds(6, settings.retry, random(), readRetryAfter(outcome)) };
+      return "done";
     }
     log.info("A suspension was taken back", facts);
     const why = outcome.kind === "done" ? "The person has their access back" : `GenAuth: ${outcome.kind}`;
@@ -281,46 +292,18 @@ export function createResigner(parts: ResignerParts) {
     return "done";
   }
 
-  /** Asks the brake until nobody else wrote its log in between. */
   async function passBrake(claimed: Claimed, turn: Turn): Promise<Next | "go"> {
     // A suspension was counted when it was made.
     if (claimed.released || claimed.grace) return "go";
-    const headcount = await readHeadcount();
-    if (typeof headcount === "object") return settle(claimed, headcount, turn);
-    for (let round = 0; round < 200; round += 1) {
-      const { decision, brake, brakeId, hasTripped } = askBrake(
-        await ledger.readBrake(),
-        claimed,
-        settings.brake,
-        headcount === "unknown" ? undefined : headcount,
-        now(),
-      );
-      if (!brake || (await ledger.saveBrake(brake))) {
-        if (hasTripped && decision.kind === "hold") {
-          log.count("BrakeTripped", `The brake is on: ${decision.why}. The rest are held`, { brakeId }, "ERROR");
-          if (brakeId) await notify({ about: "brake_tripped", id: brakeId, why: decision.why });
-        }
-        return decision.kind === "hold" ? hold(claimed, decision, brakeId) : "go";
-      }
-      await sleep(random() * 40);
+    const answer = await pullBrake(parts, claimed);
+    if (answer.kind === "go") return "go";
+    if (answer.kind === "unasked") return settle(claimed, answer.outcome, turn);
+    const { brakeId, why } = answer;
+    if (answer.hasTripped) {
+      log.count("BrakeTripped", `The brake is on: ${why}. The rest are held`, { brakeId }, "ERROR");
+      await notify({ about: "brake_tripped", id: brakeId, why });
     }
-    throw new Error("The brake's log is being written without end");
-  }
-
-  /** What the brake's share is a share of. Not allowed to ask: then the two fixed limits have to do. */
-  async function readHeadcount(): Promise<number | "unknown" | Outcome<unknown>> {
-    if (settings.brake.headcount !== "ask") return settings.brake.headcount;
-    const known = await ledger.readHeadcount();
-    if (known && now().getTime() - Date.parse(known.at) < headcountAgeMs) return known.total;
-    const asked = await genauth.headcount();
-    if (asked.kind === "done") {
-      await ledger.saveHeadcount(asked.data.totalCount, now());
-      return asked.data.totalCount;
-    }
-    if (known) return known.total;
-    if (asked.kind === "busy" || asked.kind === "token_refused") return asked;
-    log.error("GenAuth does not tell the headcount: set brake.headcount to a number", codesOf(asked));
-    return "unknown";
+    return hold(claimed, { kind: "hold", heldFor: "brake", why }, brakeId);
   }
 
   /** Best effort, and never in the way of resigning. */

@@ -24,12 +24,12 @@ export class Alarms extends Construct {
     this.topic = new Topic(this, "Topic", { enforceSSL: true });
     if (email) this.topic.addSubscription(new EmailSubscription(email));
 
-    for (const [name, { threshold, advice }] of Object.entries(counted)) {
+    for (const [name, { threshold, periodMinutes = 5, advice }] of Object.entries(counted)) {
       const metric = new Metric({
         namespace: metricNamespace,
         metricName: name,
         statistic: "Sum",
-        period: Duration.minutes(5),
+        period: Duration.minutes(periodMinutes),
       });
       this.add(name, metric, threshold, advice);
     }
@@ -75,8 +75,8 @@ export class Alarms extends Construct {
   }
 }
 
-/** Counts of the functions' own, in 5 minutes. */
-const counted: Partial<Record<MetricName, { threshold: number; advice: string }>> = {
+/** Counts of the functions' own. */
+const counted: Partial<Record<MetricName, { threshold: number; periodMinutes?: number; advice: string }>> = {
   BrakeTripped: {
     threshold: 1,
     advice: "More people left than the brake lets through; the rest are held. See who, then approve or cancel them.",
@@ -107,6 +107,12 @@ const counted: Partial<Record<MetricName, { threshold: number; advice: string }>
   Refused: {
     threshold: 20,
     advice: "Many requests fail verification: keys were changed in a console, or somebody is trying.",
+  },
+  NotFound: {
+    threshold: 3,
+    periodMinutes: 60,
+    advice:
+      "GenAuth knows nobody by the ids of several leavers, who may keep their access: compare one person's sync relations with lark.userIdField and the provider.",
   },
   Unavailable: {
     threshold: 1,

@@ -5,6 +5,7 @@ import { folder, readJson, readKeys } from "./files.ts";
 import { simulatorCredentials, startGenAuthSimulator } from "./genauth-simulator.ts";
 import { startMinistack } from "./ministack.ts";
 import { startNoticeStandIns, toLine } from "./notice-stand-ins.ts";
+import { localSettings } from "./stack.ts";
 
 const outputsFile = `${folder}/outputs.json`;
 const keysFile = process.env.LOCAL_KEYS ?? `${folder}/keys.json`;
@@ -29,17 +30,9 @@ async function deployLocal(): Promise<number> {
     AWS_SECRET_ACCESS_KEY: "test",
   });
 
-  const { accessKeyId, accessKeySecret, userPoolId } = simulatorCredentials;
+  const { accessKeyId, accessKeySecret } = simulatorCredentials;
   const told = await startNoticeStandIns((received) => console.log(toLine(received)));
-  const resignWebhook = {
-    operators: { api: ["ops", "deputy"], slack: ["T0LOCAL/U0ALICE", "T0LOCAL/U0BOB"] },
-    ...settings,
-    slack: {
-      replyHosts: ["127.0.0.1", "localhost", "hooks.slack.com", "hooks.slack-gov.com"],
-      ...(settings as { slack?: object }).slack,
-    },
-    genauth: { host: genauth.url, userPoolId },
-  };
+  const resignWebhook = localSettings(settings, genauth);
   console.log(`deploying into ${endpoint} …`);
   await run("cdk", ["bootstrap", "aws://000000000000/us-east-1", "--quiet"]);
   await run("cdk", [

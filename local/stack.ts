@@ -39,6 +39,14 @@ export function newApiKeyPair() {
   };
 }
 
+/** The settings of a stack on this machine: those given over our own, with the simulator for GenAuth. */
+export const localSettings = (settings: { slack?: object }, genauth: { url: string }) => ({
+  operators: { api: ["ops", "deputy"], slack: ["T0LOCAL/U0ALICE", "T0LOCAL/U0BOB"] },
+  ...settings,
+  slack: { replyHosts: ["127.0.0.1", "localhost", "hooks.slack.com", "hooks.slack-gov.com"], ...settings.slack },
+  genauth: { host: genauth.url, userPoolId: simulatorCredentials.userPoolId },
+});
+
 /** Runs the real functions against local AWS endpoints and a GenAuth simulator. */
 export async function startStack(options: {
   aws: LocalAws;
@@ -66,18 +74,10 @@ export async function startStack(options: {
     isPolling = true,
     writeLog = () => {},
   } = options;
-  const { accessKeyId, accessKeySecret, userPoolId } = simulatorCredentials;
+  const { accessKeyId, accessKeySecret } = simulatorCredentials;
   const { token = { accessKeyId, accessKeySecret } } = options;
   const name = `resign-webhook-${randomUUID().slice(0, 8)}`;
-  const parsed = parseSettings({
-    operators: { api: ["ops", "deputy"], slack: ["T0LOCAL/U0ALICE", "T0LOCAL/U0BOB"] },
-    ...settings,
-    slack: {
-      replyHosts: ["127.0.0.1", "localhost", "hooks.slack.com", "hooks.slack-gov.com"],
-      ...(settings as { slack?: object }).slack,
-    },
-    genauth: { host: genauth.url, userPoolId },
-  });
+  const parsed = parseSettings(localSettings(settings, genauth));
 
   await aws.createTable(name);
   aws.putSecret(`${name}/keys`, JSON.stringify(keys));

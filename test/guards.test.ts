@@ -263,6 +263,22 @@ describe("with a grace period", () => {
     expect(genauth.calls()).toEqual([]);
   });
 
+  test("a suspension that cannot be taken back yet is taken back by the sweep", async () => {
+    await start(settings, { sweepEverySeconds: 1 });
+    await larkEvent("ou_demo_1", 60);
+    const one = await until("lark:ou_demo_1");
+    genauth.fail({ mode: "500", count: 1, path: "/api/v3/update-user" });
+    await act(one.id, "cancel");
+    await expect
+      .poll(() => metrics("Swept").length + lines.filter((line) => line.includes("not be taken back yet")).length)
+      .toBeGreaterThan(0);
+    expect(genauth.person("lark:ou_demo_1")?.status).toBe("Suspended");
+    const waiting = await stack.ledger.get(one.id);
+    if (waiting) await stack.ledger.postpone(waiting, new Date(Date.now() - 1_000).toISOString());
+    await until("lark:ou_demo_1", (found) => found.status === "cancelled" && found.reactivation === "done");
+    expect(genauth.person("lark:ou_demo_1")?.status).toBe("Activated");
+  });
+
   test("when the days are over the person is resigned, unless someone gave the access back in GenAuth", async () => {
     await start({ graceDays: 0.00003 }, { sweepEverySeconds: 1 });
     for (const id of ["ou_demo_1", "ou_demo_2"]) await larkEvent(id);

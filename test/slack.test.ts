@@ -62,7 +62,7 @@ const settled = (userId: string) =>
 
 test("ordered, confirmed, resigned, and told", async () => {
   await start();
-  expect(await type("/resign lark:ou_demo_1 left today")).toContain("Looking up");
+  expect(await type("/resign lark:ou_demo_1 昨天离职 ✓")).toContain("Looking up");
   const card = await slack.next();
   expect(card?.blocks?.[0]?.text?.text).toContain("Demo Lark 1");
   const [resign] = card?.blocks?.[1]?.elements ?? [];
@@ -72,7 +72,7 @@ test("ordered, confirmed, resigned, and told", async () => {
   expect((await ofPerson("lark:ou_demo_1"))[0]).toMatchObject({
     source: "slack",
     requestedBy: "T0LOCAL/U0ALICE",
-    reason: "left today",
+    reason: "昨天离职 ✓",
   });
   expect(genauth.calls()).toHaveLength(1);
 });

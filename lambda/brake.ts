@@ -1,0 +1,63 @@
+import type { RuntimeSettings } from "./environment.ts";
+import type { GenAuth, Outcome } from "./genauth.ts";
+import { askBrake } from "./guard.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Log } from "./log.ts";
+import type { Resignation } from "./resignation.ts";
+
+export interface BrakeParts {
+  readonly ledger: Pick<Ledger, "readBrake" | "saveBrake" | "readHeadcount" | "saveHeadcount">;
+  readonly genauth: Pick<GenAuth, "headcount">;
+  readonly settings: Pick<RuntimeSettings, "brake">;
+  readonly log: Log;
+  readonly now: () => Date;
+  readonly random: () => number;
+  readonly sleep: (ms: number) => Promise<unknown>;
+}
+
+export type BrakeAnswer =
+  | { kind: "go" }
+  | { kind: "hold"; why: string; brakeId: string; hasTripped: boolean }
+  /** The headcount is wanted and GenAuth did not tell it. */
+  | { kind: "unasked"; outcome: Outcome<unknown> };
+
+const headcountAgeMs = 86_400_000;
+
+/** Asks the brake for one more, until nobody else wrote its log in between: exact, however many ask at once. */
+export async function pullBrake(parts: BrakeParts, resignation: Pick<Resignation, "id">): Promise<BrakeAnswer> {
+  const { ledger, settings, now, random, sleep } = parts;
+  const headcount = await readHeadcount(parts);
+  if (typeof headcount === "object") return { kind: "unasked", outcome: headcount };
+  for (let round = 0; round < 200; round += 1) {
+    const answer = askBrake(await ledger.readBrake(), resignation, settings.brake, headcount, now());
+    if (!answer.brake || (await ledger.saveBrake(answer.brake))) {
+      const { decision, brakeId = "", hasTripped = false } = answer;
+      return decision.kind === "hold" ? { kind: "hold", why: decision.why, brakeId, hasTripped } : { kind: "go" };
+    }
+    await sleep(random() * 40);
+  }
+  throw new Error("The brake's log is being written without end");
+}
+
+/** What the brake's share is a share of; `undefined` where we may not ask: the two fixed limits have to do then. */
+async function readHeadcount({
+  ledger,
+  genauth,
+  settings,
+  log,
+  now,
+}: BrakeParts): Promise<number | undefined | Outcome<unknown>> {
+  if (settings.brake.headcount !== "ask") return settings.brake.headcount;
+  const known = await ledger.readHeadcount();
+  if (known && now().getTime() - Date.parse(known.at) < headcountAgeMs) return known.total;
+  const asked = await genauth.headcount();
+  if (asked.kind === "done") {
+    await ledger.saveHeadcount(asked.data.totalCount, now());
+    return asked.data.totalCount;
+  }
+  if (known) return known.total;
+  if (asked.kind === "busy" || asked.kind === "token_refused") return asked;
+  const { statusCode, apiCode, requestId } = asked.answer;
+  log.error("GenAuth does not tell the headcount: set brake.headcount to a number", { statusCode, apiCode, requestId });
+  return undefined;
+}
