@@ -65,10 +65,11 @@ export const readSettings = (environment: NodeJS.ProcessEnv): RuntimeSettings =>
   settingsSchema.parse(JSON.parse(readVariable(environment, "settings")));
 
 /**
- * For every AWS client: a call that hangs is given up in time to say 503 before the sender gives up on us
- * (Lark waits 3 s).
+ * For every AWS client of a function: a call that hangs is given up in time to say 503 before the sender gives
+ * up on us (Lark waits 3 s). The function's name stands in AWS's own trail.
  */
-export const clientConfig = {
+export const clientConfig = (functionName: string) => ({
   maxAttempts: 2,
   requestHandler: { connectionTimeout: 700, requestTimeout: 1_400, throwOnRequestTimeout: true },
-};
+  customUserAgent: `resign-webhook-${functionName}`,
+});

@@ -107,14 +107,17 @@ export function createNotifier(parts: NotifierParts) {
 export function connectNotifier(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const now = () => new Date();
   return createNotifier({
-    ledger: createLedger({ client: new DynamoDBClient(clientConfig), table: readVariable(environment, "ledgerTable") }),
+    ledger: createLedger({
+      client: new DynamoDBClient(clientConfig("notifier")),
+      table: readVariable(environment, "ledgerTable"),
+    }),
     queue: createQueue({
-      client: new SQSClient(clientConfig),
+      client: new SQSClient(clientConfig("notifier")),
       url: readVariable(environment, "noticesUrl"),
       deadLettersUrl: readVariable(environment, "deadLettersUrl"),
     }),
     targets: cachedSecret({
-      client: new SecretsManagerClient(clientConfig),
+      client: new SecretsManagerClient(clientConfig("notifier")),
       secretId: readVariable(environment, "targetsSecretId"),
       parse: parseTargets,
       now,

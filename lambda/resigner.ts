@@ -373,9 +373,9 @@ const codesOf = ({ answer: { statusCode, apiCode, requestId } }: Outcome<unknown
 export function connectResigner(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const now = () => new Date();
   const settings = readSettings(environment);
-  const client = new DynamoDBClient(clientConfig);
+  const client = new DynamoDBClient(clientConfig("resigner"));
   const secret = cachedSecret({
-    client: new SecretsManagerClient(clientConfig),
+    client: new SecretsManagerClient(clientConfig("resigner")),
     secretId: readVariable(environment, "tokenSecretId"),
     parse: parseToken,
     now,
@@ -383,11 +383,14 @@ export function connectResigner(environment: NodeJS.ProcessEnv, writeLog?: (line
   return createResigner({
     ledger: createLedger({ client, table: readVariable(environment, "ledgerTable") }),
     queue: createQueue({
-      client: new SQSClient(clientConfig),
+      client: new SQSClient(clientConfig("resigner")),
       url: readVariable(environment, "queueUrl"),
       deadLettersUrl: readVariable(environment, "deadLettersUrl"),
     }),
-    notices: createQueue({ client: new SQSClient(clientConfig), url: readVariable(environment, "noticesUrl") }),
+    notices: createQueue({
+      client: new SQSClient(clientConfig("resigner")),
+      url: readVariable(environment, "noticesUrl"),
+    }),
     genauth: createGenAuth({ ...settings.genauth, secret, now }),
     settings,
     log: createLog("resigner", writeLog),

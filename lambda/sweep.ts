@@ -45,10 +45,10 @@ export function createSweep({ ledger, queue, log, now }: SweepParts) {
 export function connectSweep(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   return createSweep({
     ledger: createLedger({
-      client: new DynamoDBClient(clientConfig),
+      client: new DynamoDBClient(clientConfig("sweep")),
       table: readVariable(environment, "ledgerTable"),
     }),
-    queue: createQueue({ client: new SQSClient(clientConfig), url: readVariable(environment, "queueUrl") }),
+    queue: createQueue({ client: new SQSClient(clientConfig("sweep")), url: readVariable(environment, "queueUrl") }),
     log: createLog("sweep", writeLog),
     now: () => new Date(),
   });

@@ -150,15 +150,15 @@ function answerError(error: unknown, route: string, log: Log): Answer {
 /** Builds the function from its environment. */
 export function connectWebhook(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const now = () => new Date();
-  const sqs = new SQSClient(clientConfig);
+  const sqs = new SQSClient(clientConfig("webhook"));
   return createWebhook({
     ledger: createLedger({
-      client: new DynamoDBClient(clientConfig),
+      client: new DynamoDBClient(clientConfig("webhook")),
       table: readVariable(environment, "ledgerTable"),
     }),
     queue: createQueue({ client: sqs, url: readVariable(environment, "queueUrl") }),
     keys: cachedSecret({
-      client: new SecretsManagerClient(clientConfig),
+      client: new SecretsManagerClient(clientConfig("webhook")),
       secretId: readVariable(environment, "keysSecretId"),
       parse: parseKeys,
       now,

@@ -15,8 +15,12 @@ import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations
 import { Certificate } from "aws-cdk-lib/aws-certificatemanager";
 import { AttributeType, ProjectionType, TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import { type IGrantable, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
-import { Architecture, type Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda";
-import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
+import {
+  Architecture,
+  type EventSourceMappingOptions,
+  type Function as LambdaFunction,
+  Runtime,
+} from "aws-cdk-lib/aws-lambda";
 import { NodejsFunction, OutputFormat, SourceMapMode } from "aws-cdk-lib/aws-lambda-nodejs";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import { CfnSchedule } from "aws-cdk-lib/aws-scheduler";
@@ -86,13 +90,10 @@ export class ResignWebhook extends Construct {
     });
     this.allow(this.resigner, ["secretsmanager:GetSecretValue"], this.token.secretArn);
     this.allow(this.resigner, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
+    this.allow(this.resigner, ["sqs:ChangeMessageVisibility"], this.queue.queueArn);
     this.allow(this.resigner, ["dynamodb:Query"], ...this.indexArns("byUser"));
     this.allow(this.resigner, ["sqs:SendMessage"], this.deadLetters.queueArn, this.notices.queueArn);
-    // No filter: AWS deletes what a filter does not match.
-    this.resigner.addEventSource(
-      new SqsEventSource(this.queue, { batchSize: 10, reportBatchItemFailures: true, maxConcurrency: 5 }),
-    );
-    acknowledge(this.resigner, noDestination);
+    this.feed(this.resigner, this.queue, { batchSize: 10, maxConcurrency: 5 });
 
     this.notifier = this.createFunction("Notifier", settings, {
       [variables.settings]: JSON.stringify(settings),
@@ -105,9 +106,11 @@ export class ResignWebhook extends Construct {
     this.allow(this.notifier, ["dynamodb:GetItem"], this.ledger.tableArn);
     this.allow(this.notifier, ["sqs:SendMessage"], this.notices.queueArn, noticesDeadLetters.queueArn);
     // What happens within 20 seconds is one message: robots take 20 a minute.
-    const window = { batchSize: 100, maxBatchingWindow: Duration.seconds(20), reportBatchItemFailures: true };
-    this.notifier.addEventSource(new SqsEventSource(this.notices, { ...window, maxConcurrency: 2 }));
-    acknowledge(this.notifier, noDestination);
+    this.feed(this.notifier, this.notices, {
+      batchSize: 100,
+      maxConcurrency: 2,
+      maxBatchingWindow: Duration.seconds(20),
+    });
 
     this.sweep = this.createFunction("Sweep", settings, {
       [variables.ledgerTable]: this.ledger.tableName,
@@ -218,6 +221,24 @@ export class ResignWebhook extends Construct {
     return created;
   }
 
+  /** Lets Lambda poll a queue for a function. No filter: AWS deletes what a filter does not match. */
+  private feed(target: LambdaFunction, queue: Queue, options: Partial<EventSourceMappingOptions>): void {
+    const actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
+    this.allow(target, actions, queue.queueArn);
+    const mapping = target.addEventSourceMapping("Feed", {
+      eventSourceArn: queue.queueArn,
+      reportBatchItemFailures: true,
+      ...options,
+    });
+    // Lambda looks at the role when it is told to poll.
+    const policy = target.role?.node.tryFindChild("DefaultPolicy");
+    if (policy) mapping.node.addDependency(policy);
+    acknowledge(target, {
+      "Serverless::Serverless-LambdaEventSourceMappingDestination":
+        "AWS offers it for streams; a queue has dead letters",
+    });
+  }
+
   private allow({ grantPrincipal }: IGrantable, actions: string[], ...resources: string[]): void {
     grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions, resources }));
   }
@@ -308,10 +329,6 @@ export class ResignWebhookStack extends Stack {
 function acknowledge(construct: Construct, reasons: Readonly<Record<string, string>>): void {
   for (const [id, reason] of Object.entries(reasons)) Validations.of(construct).acknowledge({ id, reason });
 }
-
-const noDestination = {
-  "Serverless::Serverless-LambdaEventSourceMappingDestination": "AWS offers it for streams; a queue has dead letters",
-};
 
 /** Covers the look-ups, the call and their one repetition with a fresh token. */
 const functionTimeoutSeconds = 90;

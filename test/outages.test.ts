@@ -3,9 +3,10 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { isUnderWay } from "../lambda/resignation.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
-import { type Listening, listen, readBody, serve } from "../local/listen.ts";
+import type { Listening } from "../local/listen.ts";
 import { larkDeleted, send, signLark } from "../local/sign.ts";
 import { newKeys, startStack } from "../local/stack.ts";
+import { services, startAwsProxy } from "./aws-proxy.ts";
 
 let aws: LocalAws;
 let genauth: GenAuthSimulator;
@@ -14,32 +15,12 @@ let proxies: Listening[] = [];
 const broken = new Set<string>();
 const keys = newKeys();
 
-/** Passes requests on, until the service is broken: then it fails as AWS does in an outage. */
-async function proxy(service: string): Promise<void> {
-  const variable = `AWS_ENDPOINT_URL_${service}`;
-  const target = process.env[variable] ?? "";
-  const server = serve(async (request, response) => {
-    const body = await readBody(request);
-    if (broken.has(service)) return void response.writeHead(503).end();
-    const { host, connection, "content-length": length, ...headers } = request.headers;
-    const answer = await fetch(target + request.url, {
-      method: "POST",
-      headers: headers as Record<string, string>,
-      body: new Uint8Array(body ?? []),
-    });
-    const answered = Buffer.from(await answer.arrayBuffer());
-    const { "content-type": type = "" } = Object.fromEntries(answer.headers);
-    response.writeHead(answer.status, { "content-type": type, "content-length": answered.length }).end(answered);
-  });
-  const listening = await listen(server, 0);
-  proxies.push(listening);
-  process.env[variable] = listening.url;
-}
-
 beforeAll(async () => {
   aws = await startAws();
   genauth = await startGenAuthSimulator();
-  for (const service of ["DYNAMODB", "SQS", "SECRETS_MANAGER"]) await proxy(service);
+  for (const service of services) {
+    proxies.push(await startAwsProxy(service, () => (broken.has(service) ? "fail" : "pass")));
+  }
 });
 afterEach(async () => {
   broken.clear();
@@ -52,7 +33,7 @@ afterAll(async () => {
   await Promise.all([aws.close(), genauth.close()]);
 });
 
-test.each(["DYNAMODB", "SQS", "SECRETS_MANAGER"])("without %s", async (service) => {
+test.each(services)("without %s", async (service) => {
   stack = await startStack({ aws, genauth, keys });
   const request = signLark(larkDeleted({ open_id: "ou_demo_1" }, { token: keys.lark.verificationToken }), keys.lark);
   broken.add(service);

@@ -1,0 +1,159 @@
+/**
+ * Least privilege, proved: what each function really calls is what its role in the template grants, no less and
+ * no more. Lambda itself polls and logs with the same roles; those actions are named here.
+ */
+import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { App } from "aws-cdk-lib";
+import { Template } from "aws-cdk-lib/assertions";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { isUnderWay, type SyncRelation, toResignation } from "../lambda/resignation.ts";
+import { ResignWebhookStack } from "../lib/resign-webhook.ts";
+import { type LocalAws, startAws } from "../local/aws.ts";
+import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
+import type { Listening } from "../local/listen.ts";
+import { startNoticeStandIns } from "../local/notice-stand-ins.ts";
+import { larkDeleted, send, signApi, signLark, signSlack, slackClick, slackCommand } from "../local/sign.ts";
+import { startSlackStandIn } from "../local/slack.ts";
+import { newKeys, startStack } from "../local/stack.ts";
+import { type AwsCall, services, startAwsProxy } from "./aws-proxy.ts";
+
+const called: Record<string, Set<string>> = {};
+const keys = newKeys();
+let aws: LocalAws;
+let genauth: GenAuthSimulator;
+let proxies: Listening[] = [];
+
+beforeAll(async () => {
+  aws = await startAws();
+  genauth = await startGenAuthSimulator();
+  proxies = await Promise.all(services.map((service) => startAwsProxy(service, note)));
+});
+afterAll(async () => {
+  await Promise.all(proxies.map((proxy) => proxy.close()));
+  await Promise.all([aws.close(), genauth.close()]);
+});
+
+function note({ service, caller, action, body }: AwsCall): "pass" {
+  if (!caller) return "pass";
+  const prefix = { DYNAMODB: "dynamodb", SQS: "sqs", SECRETS_MANAGER: "secretsmanager" }[service];
+  const mine = `${prefix}:${action} ${resource(caller, body)}`.trim();
+  called[caller] ??= new Set();
+  called[caller].add(mine);
+  return "pass";
+}
+
+/** The local resource by its name in the template. */
+function resource(caller: string, { IndexName, QueueUrl, SecretId }: Record<string, unknown>): string {
+  if (typeof IndexName === "string") return IndexName;
+  if (typeof SecretId === "string")
+    return { keys: "Keys", token: "Token", targets: "Targets" }[SecretId.split("/")[1] ?? ""] ?? SecretId;
+  if (typeof QueueUrl !== "string") return "";
+  if (QueueUrl.endsWith("-notices")) return "Notices";
+  if (QueueUrl.endsWith("-dead")) return caller === "notifier" ? "NoticesDeadLetters" : "DeadLetters";
+  return "Queue";
+}
+
+/** What Lambda does with a function's role: polling its queue, and writing its log. */
+const ofLambda = /^(logs:|sqs:(ReceiveMessage|DeleteMessage|GetQueueAttributes))/;
+
+function granted(): Record<string, Set<string>> {
+  const app = new App({ context: { "aws:cdk:bundling-stacks": [] } });
+  const template = Template.fromStack(
+    new ResignWebhookStack(app, "Test", { genauth: { host: "https://api.genauth.ai", userPoolId: "pool" } }),
+  );
+  const found: Record<string, Set<string>> = {};
+  for (const [id, { Properties }] of Object.entries(template.findResources("AWS::IAM::Policy"))) {
+    const name = id
+      .replace(/^ResignWebhook/, "")
+      .replace(/RoleDefaultPolicy.*$/, "")
+      .toLowerCase();
+    if (name === "sweepschedule") continue;
+    const statements = Properties.PolicyDocument.Statement as { Action: string | string[]; Resource: unknown }[];
+    found[name] = new Set(
+      statements.flatMap(({ Action, Resource }) =>
+        [Action].flat().flatMap((action) => [Resource].flat().map((one) => `${action} ${nameOf(one)}`.trim())),
+      ),
+    );
+  }
+  return found;
+}
+
+function nameOf(arn: unknown): string {
+  const text = JSON.stringify(arn);
+  const index = /\/index\/(\w+)/.exec(text)?.[1];
+  return (
+    index ??
+    /ResignWebhook(Keys|Token|Targets|NoticesDeadLetters|DeadLetters|Notices|Queue)[0-9A-F]{8}/.exec(text)?.[1] ??
+    ""
+  );
+}
+
+test("each function calls what it may, and may call nothing else", async () => {
+  const standIns = await startNoticeStandIns();
+  const slack = await startSlackStandIn();
+  const who = { team: "T0LOCAL", user: "U0ALICE" };
+  const settings = { retry: { firstDelaySeconds: 1, maxDelaySeconds: 1, giveUpAfterSeconds: 2 } };
+  const stack = await startStack({ aws, genauth, keys, settings, targets: standIns.targets });
+  const api = (method: "GET" | "POST", path: string, body?: object) =>
+    send(signApi({ method, path, body }, keys.api.ops), stack.url);
+  const settled = async (userId: string) => {
+    const all = async () => (await stack.ledger.list({ userId, now: new Date(), limit: 5 })).items;
+    await expect.poll(async () => (await all()).some((one) => !isUnderWay(one)), { timeout: 15_000 }).toBe(true);
+  };
+
+  // Departures, repeats, lists and look-ups.
+  const left = signLark(larkDeleted({ open_id: "ou_demo_1" }, { token: keys.lark.verificationToken }), keys.lark);
+  await send(left, stack.url);
+  await settled("lark:ou_demo_1");
+  await send(left, stack.url);
+  for (const query of ["", "?status=held", "?userId=lark:ou_demo_1"]) await api("GET", `/resignations${query}`);
+  // Retries until they run out: a dead letter.
+  genauth.fail({ mode: "500" });
+  await api("POST", "/resignations", { userId: "lark:ou_demo_2" });
+  await settled("lark:ou_demo_2");
+  genauth.fail({ mode: "none" });
+  // Slack: asked twice and ordered twice for one person.
+  for (let times = 0; times < 2; times += 1) {
+    await send(
+      signSlack(
+        "/slack/commands",
+        slackCommand("/resign lark:ou_demo_3", who, slack.replyUrl),
+        keys.slack.signingSecret,
+      ),
+      stack.url,
+    );
+    const value = (await slack.next())?.blocks?.[1]?.elements?.[0]?.value ?? "";
+    await send(
+      signSlack("/slack/interactions", slackClick("resign", value, who, slack.replyUrl), keys.slack.signingSecret),
+      stack.url,
+    );
+    await slack.next();
+  }
+  // What was left behind is swept.
+  const departure = {
+    source: "lark" as const,
+    eventId: "old",
+    userId: "lark:ou_demo_4" as SyncRelation,
+    occurredAt: new Date(),
+    requestedBy: "lark",
+  };
+  await stack.ledger.enter(toResignation(departure, new Date(Date.now() - 600_000)));
+  await stack.sweep();
+  await settled("lark:ou_demo_4");
+  // Notices that are not taken: told again later, and given up.
+  standIns.answer(() => ({ status: 500 }));
+  const noticesUrl = stack.environment.NOTICES_URL;
+  for (const attempt of [1, 8]) {
+    const message = { target: "slack", notices: [{ about: "failed", id: "res_1" }], attempt };
+    await new SQSClient().send(new SendMessageCommand({ QueueUrl: noticesUrl, MessageBody: JSON.stringify(message) }));
+  }
+  await expect.poll(() => called.notifier?.has("sqs:SendMessage NoticesDeadLetters"), { timeout: 10_000 }).toBe(true);
+  await Promise.all([stack.close(), standIns.close(), slack.close()]);
+
+  const roles = granted();
+  expect(Object.keys(roles).sort()).toEqual(Object.keys(called).sort());
+  for (const [name, grants] of Object.entries(roles)) {
+    const own = [...grants].filter((grant) => !ofLambda.test(grant)).sort();
+    expect([name, [...(called[name] ?? [])].sort()]).toEqual([name, own]);
+  }
+});
