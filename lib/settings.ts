@@ -157,16 +157,16 @@ const schema = z.strictObject({
       headcount: z.union([z.literal("ask"), count.min(1)], 'must be a number of people, or "ask"').default("ask"),
     })
     .prefault({}),
-  maxEventAgeSeconds: count.min(60).default(86_400),
+  maxEventAgeSeconds: count.min(1).default(86_400),
   dryRun: z.boolean().default(false),
   lookUp: z.boolean().default(true),
   graceDays: z.number().min(0).max(90).default(0),
   endSessionsIn: z.array(text).max(50).default([]),
   retry: z
     .strictObject({
-      firstDelaySeconds: z.number().min(1).default(5),
-      maxDelaySeconds: z.number().min(1).max(43_000).default(900),
-      giveUpAfterSeconds: z.number().min(1).max(1_000_000).default(172_800),
+      firstDelaySeconds: z.number().min(0).default(5),
+      maxDelaySeconds: z.number().min(0).max(43_000).default(900),
+      giveUpAfterSeconds: z.number().min(0).max(1_000_000).default(172_800),
     })
     .prefault({}),
   domain: z.strictObject({ name: text, certificateArn: text.startsWith("arn:") }).optional(),

@@ -70,7 +70,7 @@ export async function startStack(options: {
     keys,
     settings = {},
     port = 0,
-    sweepEverySeconds = 30,
+    sweepEverySeconds = 5,
     isPolling = true,
     writeLog = () => {},
   } = options;
