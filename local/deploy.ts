@@ -60,6 +60,8 @@ async function deployLocal(): Promise<number> {
     console.log(`Serving until Ctrl-C. Next: npm run send -- lark --user ou_demo_4 --url '${url}'`);
     return new Promise(() => {});
   }
+  const ids = ["--genauth", genauth.url, "--person", "lark:ou_demo_1", "--outputs", outputsFile];
+  await run("node", ["local/doctor.ts", "--url", url, "--keys", keysFile, ...ids], {}, "inherit");
   const e2e = { E2E_URL: url, E2E_KEYS: keysFile, E2E_GENAUTH: genauth.url };
   const code = await run("vitest", ["run", "--config", "vitest.e2e.config.ts"], e2e, "inherit").then(
     () => 0,

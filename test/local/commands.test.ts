@@ -112,6 +112,31 @@ describe("npm run send and npm run ledger", () => {
     });
   });
 
+  test("doctor finds all well, or says what to do", async () => {
+    const doctor = (...args: string[]) => run("doctor", ["--url", stack.url, "--genauth", genauth.url, ...args]);
+    const well = await doctor("--person", "lark:ou_demo_7");
+    expect(well.out).toContain('set lark.provider "lark" and lark.userIdField "open_id"');
+    expect(well).toMatchObject({ code: 0, out: expect.stringContaining("All is well.") });
+
+    const token = `${folder}/token.json`;
+    writeFileSync(token, JSON.stringify({ token: "expired" }));
+    expect(await doctor("--token", token)).toMatchObject({
+      code: 1,
+      out: expect.stringContaining("✘ GenAuth token: token_refused"),
+    });
+    const others = `${folder}/other-keys.json`;
+    const { api, ...rest } = newKeys();
+    writeFileSync(others, JSON.stringify({ ...rest, api: { stranger: api.ops } }));
+    const ill = await doctor("--keys", others);
+    expect(ill.code).toBe(1);
+    for (const source of ["Lark", "WeCom", "Slack", "api.stranger"])
+      expect(ill.out).toContain(`✘ ${source}: the webhook answers 401`);
+    expect(await doctor("--person", "lark:ou_nobody")).toMatchObject({
+      code: 1,
+      out: expect.stringContaining("not_found"),
+    });
+  });
+
   test("send checks, and tells what a refusal means", async () => {
     expect(await send("lark", "--check")).toMatchObject({
       code: 0,

@@ -1,0 +1,263 @@
+import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { Command } from "commander";
+import * as z from "zod";
+import { tellOutcome } from "../lambda/genauth.ts";
+import { parseKeys, parseTargets, parseToken, type Token } from "../lambda/secrets.ts";
+import { first, type KeysFile, readJson, readKeys } from "./files.ts";
+import { simulatorCredentials } from "./genauth-simulator.ts";
+import { type SignedRequest, send, signApi, signLark, signSlack, signWechatworkCheck } from "./sign.ts";
+
+interface Options {
+  url: string;
+  keys?: string;
+  genauth: string;
+  pool: string;
+  token?: string;
+  person?: string;
+  outputs?: string;
+}
+
+/** What was looked at, what was found, and if it is not well, what to do. */
+interface Finding {
+  what: string;
+  found: string;
+  isWell: boolean;
+  advice?: string;
+}
+
+const port = Number(process.env.PORT ?? 3000);
+
+new Command("doctor")
+  .description(
+    "Looks whether an installation is well: GenAuth's token, one person's ids, every source's keys, and a deployed stack.",
+  )
+  .option("--url <address>", "where the webhook is", `http://127.0.0.1:${port}`)
+  .option("--keys <file>", "the keys, as they stand in the secret (default: LOCAL_KEYS, or those of npm start)")
+  .option("--genauth <host>", "GenAuth's address", `http://127.0.0.1:${process.env.GENAUTH_PORT ?? port + 1}`)
+  .option("--pool <id>", "the user pool", simulatorCredentials.userPoolId)
+  .option("--token <file>", "what GenAuth takes, as it stands in the secret (default: the simulator's)")
+  .option("--person <id>", "somebody whom GenAuth's sync made: a sync relation, or GenAuth's own user id")
+  .option(
+    "--outputs <file>",
+    "a deployed stack's outputs (npx cdk deploy --outputs-file <file>): looks into its secrets and queues",
+  )
+  .action(async (options: Options) => {
+    const findings = [...(await askGenAuth(options)), ...(await askWebhook(options)), ...(await askStack(options))];
+    for (const { what, found, isWell, advice } of findings) {
+      console.log(`${isWell ? "✔" : "✘"} ${what}: ${found}${!isWell && advice ? `\n    ${advice}` : ""}`);
+    }
+    const ill = findings.filter(({ isWell }) => !isWell).length;
+    console.log(ill === 0 ? "All is well." : `${ill} of ${findings.length} are not well.`);
+    process.exitCode = ill === 0 ? 0 : 1;
+  })
+  .parseAsync()
+  .catch((error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });
+
+async function askGenAuth({ genauth, pool, token: file, person }: Options): Promise<Finding[]> {
+  const { accessKeyId, accessKeySecret } = simulatorCredentials;
+  const given = parseToken(JSON.stringify(file ? readJson(file, "token") : { accessKeyId, accessKeySecret }));
+  if ("wrong" in given)
+    return [
+      {
+        what: "GenAuth token",
+        found: given.wrong,
+        isWell: false,
+        advice: 'It is {"token"} or {"accessKeyId","accessKeySecret"}.',
+      },
+    ];
+  const token = await exchange(genauth, pool, given);
+  const nobody = "lark:doctor-looks-for-nobody";
+  const looked = await ask(
+    genauth,
+    pool,
+    token,
+    `get-user?userId=${encodeURIComponent(nobody)}&userIdType=sync_relation`,
+    z.object({}),
+  );
+  const finding: Finding = {
+    what: "GenAuth token",
+    found:
+      looked.kind === "not_found"
+        ? "works, and knows nobody by an id that we made up"
+        : `${looked.kind} (${looked.answer.message})`,
+    isWell: looked.kind === "not_found",
+    advice:
+      {
+        token_refused: "GenAuth refuses it: make a new key pair, of a co-administrator who may read and resign users.",
+        refused:
+          "It may not read users: give the co-administrator that right. For the user pool, see genauth.userPoolId.",
+        busy: "GenAuth does not answer as it should: is genauth.host right?",
+        done: "Somebody has the id that we made up: that cannot be.",
+      }[looked.kind as string] ?? "",
+  };
+  if (!person) return [finding];
+
+  const idType = person.includes(":") ? "sync_relation" : "user_id";
+  const relation = z.array(z.object({ provider: z.string(), userIdInIdp: z.string() }));
+  const known = await ask(
+    genauth,
+    pool,
+    token,
+    `get-user-sync-relations?userId=${encodeURIComponent(person)}&userIdType=${idType}`,
+    relation,
+  );
+  if (known.kind !== "done")
+    return [
+      finding,
+      { what: person, found: known.kind, isWell: false, advice: "Name somebody whom GenAuth's sync made." },
+    ];
+  return [
+    finding,
+    ...known.data.map(({ provider, userIdInIdp }) => ({
+      what: person,
+      found: `is ${provider}:${userIdInIdp}${provider.startsWith("lark") ? `, so set lark.provider "${provider}" and lark.userIdField "${larkField(userIdInIdp)}"` : ""}`,
+      isWell: true,
+    })),
+  ];
+}
+
+const larkField = (id: string) => (id.startsWith("ou_") ? "open_id" : id.startsWith("on_") ? "union_id" : "user_id");
+
+async function exchange(host: string, pool: string, given: Token): Promise<string> {
+  if ("token" in given) return given.token;
+  const schema = z.object({ access_token: z.string() });
+  const outcome = await ask(host, pool, undefined, "get-management-token", schema, given);
+  return outcome.kind === "done" ? outcome.data.access_token : "";
+}
+
+async function ask<T>(
+  host: string,
+  pool: string,
+  token: string | undefined,
+  path: string,
+  data: z.ZodType<T>,
+  body?: object,
+) {
+  try {
+    const response = await fetch(new URL(`/api/v3/${path}`, host), {
+      method: body ? "POST" : "GET",
+      headers: {
+        "content-type": "application/json",
+        "x-authing-userpool-id": pool,
+        ...(token && { authorization: `Bearer ${token}` }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
+      redirect: "error",
+      signal: AbortSignal.timeout(10_000),
+    });
+    return tellOutcome(
+      { httpStatus: response.status, retryAfter: null, body: await response.text() },
+      data as never,
+      new Date(),
+    ) as ReturnType<typeof tellOutcome<T>>;
+  } catch {
+    return { kind: "busy", inDoubt: false, answer: { message: `nobody answers at ${host}` } } as const;
+  }
+}
+
+/** Harmless requests, signed as each sender signs them: URL checks, help, and a look at nothing. */
+async function askWebhook({ url, keys: file }: Options): Promise<Finding[]> {
+  const keys = readKeys(file);
+  const findings: Finding[] = [];
+  for (const [source, request, expected] of harmless(keys)) {
+    const response = await send(request, url).catch(() => undefined);
+    // A source that is off answers 404 as well, but does not say of what.
+    const isOff = expected === 404 && response !== undefined && !(await response.text()).includes('"detail"');
+    const isWell = response?.status === expected && !isOff;
+    findings.push({
+      what: source,
+      found: isWell ? "the webhook takes its keys" : `the webhook answers ${response?.status ?? "nothing"}`,
+      isWell,
+      advice: advice(response?.status),
+    });
+    const told = Date.parse(response?.headers.get("date") ?? "");
+    const skewSeconds = Math.round(Math.abs(Date.now() - told) / 1000);
+    if (skewSeconds > 60)
+      findings.push({
+        what: "clock",
+        found: `this machine's is ${skewSeconds} s off`,
+        isWell: false,
+        advice: "Signatures are good for 5 minutes.",
+      });
+  }
+  return findings;
+}
+
+function harmless({ lark, wechatwork, slack, api }: KeysFile): [string, SignedRequest, number][] {
+  const list: [string, SignedRequest, number][] = [];
+  if (lark) {
+    const keys = { encryptKey: first(lark.encryptKey), verificationToken: first(lark.verificationToken) };
+    const check = { type: "url_verification", challenge: "doctor", token: keys.verificationToken };
+    list.push(["Lark", signLark(check, keys, new Date(), false), 200]);
+  }
+  if (wechatwork) {
+    const keys = {
+      token: first(wechatwork.token) ?? "",
+      encodingAesKey: first(wechatwork.encodingAesKey) ?? "",
+      receiveId: first(wechatwork.receiveIds) ?? "",
+    };
+    list.push(["WeCom", signWechatworkCheck("1234567890", keys), 200]);
+  }
+  const signingSecret = first(slack?.signingSecret);
+  if (signingSecret) list.push(["Slack", signSlack("/slack/commands", { ssl_check: "1" }, signingSecret), 200]);
+  for (const [caller, given] of Object.entries(api ?? {})) {
+    const secret = [given].flat().find((key) => key.startsWith("whsec_"));
+    if (secret)
+      list.push([
+        `api.${caller}`,
+        signApi({ method: "GET", path: "/resignations/res_00000000000000000000000000000000" }, secret),
+        404,
+      ]);
+  }
+  return list;
+}
+
+const advice = (status: number | undefined): string =>
+  ({
+    401: "The keys here are not those in the secret, or a clock is wrong. The webhook's log names the check.",
+    404: "This source has no section in the secret, or the address is wrong.",
+    503: "The secret is not filled in, or a field of it is wrong. The webhook's log names it.",
+  })[status ?? 0] ?? "Is the address right, and does it reach AWS?";
+
+/** Looks into a deployed stack with the AWS credentials of this shell. */
+async function askStack({ outputs: file }: Options): Promise<Finding[]> {
+  if (!file) return [];
+  const [outputs = {}] = Object.values(readJson(file, "outputs") as Record<string, Record<string, string>>);
+  const secrets = new SecretsManagerClient();
+  const read = async (id: string | undefined) =>
+    (await secrets.send(new GetSecretValueCommand({ SecretId: id }))).SecretString ?? "";
+  const ring = parseKeys(await read(outputs.KeysSecret));
+  const token = parseToken(await read(outputs.TokenSecret));
+  const targets = parseTargets(await read(outputs.TargetsSecret));
+  const depth = async (url: string | undefined) => {
+    const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["ApproximateNumberOfMessages"] });
+    return Number((await new SQSClient().send(command)).Attributes?.ApproximateNumberOfMessages ?? 0);
+  };
+  const waiting = await depth(outputs.QueueUrl);
+  const dead = await depth(outputs.DeadLettersUrl);
+  return [
+    ...Object.entries(ring).map(([name, section]) => ({
+      what: `secret webhook keys, ${name}`,
+      found: "wrong" in section ? section.wrong : "filled in",
+      isWell: !("wrong" in section),
+    })),
+    { what: "secret GenAuth token", found: "wrong" in token ? token.wrong : "filled in", isWell: !("wrong" in token) },
+    {
+      what: "secret notice targets",
+      found:
+        "wrong" in targets ? `nobody is told: ${targets.wrong}` : Object.keys(targets).join(", ") || "nobody is told",
+      isWell: true,
+    },
+    {
+      what: "queue",
+      found: `${waiting} waiting`,
+      isWell: waiting < 100,
+      advice: "See the resigner's log: GenAuth is down, or refuses the token.",
+    },
+    { what: "dead letters", found: `${dead}`, isWell: dead === 0, advice: "npm run ledger -- list --status failed" },
+  ];
+}
