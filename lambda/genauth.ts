@@ -20,6 +20,7 @@ const userSchema = z.object({
   status: z.string(),
   name: z.nullish(z.string()),
   email: z.nullish(z.string()),
+  departmentIds: z.nullish(z.array(z.string())),
 });
 export type User = z.infer<typeof userSchema>;
 
@@ -47,7 +48,7 @@ export function createGenAuth(options: {
     look: (userId: SyncRelation) =>
       call(
         "GET",
-        `/api/v3/get-user?${new URLSearchParams({ userId, userIdType: "sync_relation" })}`,
+        `/api/v3/get-user?${new URLSearchParams({ userId, userIdType: "sync_relation", withDepartmentIds: "true" })}`,
         undefined,
         userSchema,
       ),

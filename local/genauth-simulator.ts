@@ -222,7 +222,11 @@ export async function startGenAuthSimulator(port = 0, portVariable?: string) {
     },
     "GET /api/v3/get-user": (given) => {
       const person = find(given.userId, given.userIdType);
-      return person ? success(toUser(person)) : userNotFound;
+      if (!person) return userNotFound;
+      return success({
+        ...toUser(person),
+        ...(given.withDepartmentIds === "true" && { departmentIds: ["dept-sales"] }),
+      });
     },
     "POST /api/v3/update-user": (given) => {
       const person = find(given.userId, (given.options as { userIdType?: unknown } | undefined)?.userIdType);

@@ -2,6 +2,7 @@
 import { ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { isUnderWay, type Resignation } from "../lambda/resignation.ts";
+import { connectResigner } from "../lambda/resigner.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import {
@@ -350,15 +351,36 @@ describe("GenAuth", () => {
     expect((second ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(3_000);
   });
 
-  test("refuses the token until it is renewed: nothing is lost, and it is told", async () => {
+  test("finds the token expired: it is exchanged anew, and the call repeated at once", async () => {
+    await start();
+    expect(await status(lark("ou_demo_1"))).toBe(200);
+    await outcome("lark:ou_demo_1");
+    genauth.expireTokens();
+    expect(await status(lark("ou_demo_2"))).toBe(200);
+    expect(await outcome("lark:ou_demo_2")).toMatchObject({ status: "resigned", attempts: 1 });
+    expect(metrics("TokenRefused")).toEqual([]);
+  });
+
+  test("refuses the token: nothing is lost, it is told, and a new one is taken up", async () => {
     genauth.allowToken("good");
     await start({}, { token: { token: "expired" } });
     expect(await status(lark("ou_demo_1"))).toBe(200);
-    await outcome("lark:ou_demo_1", (one) => one.attempts > 0);
+    const waiting = await outcome("lark:ou_demo_1", (one) => one.attempts > 0);
+    expect(["accepted", "resigning"]).toContain(waiting.status);
     expect(metrics("TokenRefused").length).toBeGreaterThan(0);
     stack.putToken({ token: "good" });
-    const resigned = await outcome("lark:ou_demo_1", (one) => one.attempts > 0);
-    expect(["accepted", "resigning", "resigned"]).toContain(resigned.status);
+    // The secret is read afresh at most once every 30 s; another function of the same stack reads it at once.
+    const resigner = connectResigner(stack.environment, (line) => lines.push(line));
+    await expect
+      .poll(
+        async () => {
+          await resigner({ Records: [{ body: waiting.id, messageId: "m", receiptHandle: "r" }] as never });
+          return (await stack.ledger.get(waiting.id))?.status;
+        },
+        { timeout: 15_000, interval: 500 },
+      )
+      .toBe("resigned");
+    expect(calls("lark:ou_demo_1")).toHaveLength(1);
   });
 
   test("refuses for good: failed, a dead letter, and an operator's retry", async () => {

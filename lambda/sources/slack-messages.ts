@@ -18,7 +18,10 @@ export function card({ id, userId, reason }: Inquiry, user: User | undefined): o
   const who = user
     ? `*${escapeText(user.name ?? "(no name)").slice(0, 200)}*${user.email ? `, ${escapeText(maskEmail(user.email))}` : ""}, ${escapeText(user.status)}`
     : "GenAuth knows nobody by that id.";
-  const section = `${who}\n\`${escapeText(userId)}\`${reason ? `\nReason: ${escapeText(reason)}` : ""}`;
+  const departments = user?.departmentIds?.length
+    ? `\nDepartments: ${escapeText(user.departmentIds.join(", ")).slice(0, 500)}`
+    : "";
+  const section = `${who}\n\`${escapeText(userId)}\`${departments}${reason ? `\nReason: ${escapeText(reason)}` : ""}`;
   const canResign = user !== undefined && user.status !== "Resigned";
   const resign = {
     type: "button",

@@ -196,11 +196,18 @@ describe("messages", () => {
     },
     now,
   );
-  const user = { userId: "g1", status: "Activated", name: "<!here> Zhang", email: "zhangsan@example.com" };
+  const user = {
+    userId: "g1",
+    status: "Activated",
+    name: "<!here> Zhang",
+    email: "zhangsan@example.com",
+    departmentIds: ["d1", "<d2>"],
+  };
 
   test("show whom GenAuth knows, with the mail masked and nothing that Slack would act on", () => {
     const text = JSON.stringify(card(inquiry, user));
     expect(text).toContain("z***@example.com");
+    expect(text).toContain("Departments: d1, &lt;d2&gt;");
     expect(text).toContain("&lt;!here&gt; Zhang");
     expect(text).not.toMatch(/<[!@h]/);
     expect(text).toContain('"action_id":"resign"');
