@@ -35,7 +35,7 @@ export interface Log {
   count(metric: Metric, message: string, facts?: Facts, level?: "INFO" | "WARN" | "ERROR"): void;
 }
 
-export function createLog(service: string, write: (line: string) => void = console.log, now = () => Date.now()): Log {
+export function createLog(service: string, write: (line: string) => void = toStdout, now = () => Date.now()): Log {
   const line = (level: string, message: string, facts: Facts = {}, more: object = {}) =>
     write(
       JSON.stringify({
@@ -63,6 +63,9 @@ export function createLog(service: string, write: (line: string) => void = conso
       }),
   };
 }
+
+/** Lambda's own `console.log` puts a time and an id in front of a line; CloudWatch finds metrics in pure JSON alone. */
+const toStdout = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** What may be logged of an unexpected error: its kind, never its text, which can quote what it choked on. */
 export function kindOf(error: unknown): string {

@@ -104,9 +104,12 @@ const counted: Partial<Record<MetricName, { threshold: number; periodMinutes?: n
     advice: "A verified request could not be read; a departure may be in it. See the webhook's log.",
   },
   Renamed: { threshold: 1, advice: "A WeCom userid was changed: check that GenAuth's sync knows the new one." },
+  // WeCom tries a departure three times in all: few refusals may be somebody lost.
   Refused: {
-    threshold: 20,
-    advice: "Many requests fail verification: keys were changed in a console, or somebody is trying.",
+    threshold: 3,
+    periodMinutes: 60,
+    advice:
+      "Requests fail verification: keys were changed in a console, and departures are being lost, or somebody is trying. See the webhook's log.",
   },
   NotFound: {
     threshold: 3,
