@@ -38,6 +38,8 @@ import { parseSettings, type ResignWebhookProps, type Settings } from "./setting
 export class ResignWebhook extends Construct {
   /** Where the senders' requests go, without a path. */
   readonly url: string;
+  /** Where the name of `domain` has to point (CNAME or alias). */
+  readonly domainTarget: string | undefined;
   /** What proves the senders. Created with a placeholder; fill it in by hand. */
   readonly keys: Secret;
   /** What GenAuth takes. Created with a placeholder; fill it in by hand. */
@@ -59,6 +61,12 @@ export class ResignWebhook extends Construct {
   constructor(scope: Construct, id: string, props: ResignWebhookProps) {
     super(scope, id);
     const settings = parseSettings(props);
+    const settingsText = JSON.stringify(settings);
+    if (Buffer.byteLength(settingsText) > maxSettingsBytes) {
+      throw new Error(
+        "resignWebhook: the settings are too long for a function: shorten protected, by prefixes that end in *",
+      );
+    }
 
     this.keys = this.createSecret("Keys", "Webhook keys: what proves the senders (README, Fill in the secrets)");
     this.token = this.createSecret("Token", "What GenAuth takes (README, Fill in the secrets)");
@@ -70,7 +78,7 @@ export class ResignWebhook extends Construct {
     this.notices = this.createQueue("Notices", noticesDeadLetters);
 
     this.webhook = this.createFunction("Webhook", settings, {
-      [variables.settings]: JSON.stringify(settings),
+      [variables.settings]: settingsText,
       [variables.keysSecretId]: this.keys.secretArn,
       [variables.ledgerTable]: this.ledger.tableName,
       [variables.queueUrl]: this.queue.queueUrl,
@@ -81,7 +89,7 @@ export class ResignWebhook extends Construct {
     this.allow(this.webhook, ["sqs:SendMessage"], this.queue.queueArn);
 
     this.resigner = this.createFunction("Resigner", settings, {
-      [variables.settings]: JSON.stringify(settings),
+      [variables.settings]: settingsText,
       [variables.tokenSecretId]: this.token.secretArn,
       [variables.ledgerTable]: this.ledger.tableName,
       [variables.queueUrl]: this.queue.queueUrl,
@@ -96,7 +104,7 @@ export class ResignWebhook extends Construct {
     this.feed(this.resigner, this.queue, { batchSize: 10, maxConcurrency: 5 });
 
     this.notifier = this.createFunction("Notifier", settings, {
-      [variables.settings]: JSON.stringify(settings),
+      [variables.settings]: settingsText,
       [variables.targetsSecretId]: this.targets.secretArn,
       [variables.ledgerTable]: this.ledger.tableName,
       [variables.noticesUrl]: this.notices.queueUrl,
@@ -121,7 +129,9 @@ export class ResignWebhook extends Construct {
     this.allow(this.sweep, ["sqs:SendMessage"], this.queue.queueArn);
     this.runEvery("rate(5 minutes)", this.sweep);
 
-    this.url = this.createApi(settings);
+    const { url, domainTarget } = this.createApi(settings);
+    this.url = url;
+    this.domainTarget = domainTarget;
     this.alarms = new Alarms(this, "Alarms", {
       email: settings.alarmEmail,
       queue: this.queue,
@@ -258,7 +268,10 @@ export class ResignWebhook extends Construct {
   }
 
   /** Exactly the routes that the sources have. The signature is the authorisation. */
-  private createApi({ domain, throttle, logRetentionDays }: Settings): string {
+  private createApi({ domain, throttle, logRetentionDays }: Settings): {
+    url: string;
+    domainTarget: string | undefined;
+  } {
     const api = new HttpApi(this, "Api", {
       createDefaultStage: false,
       disableExecuteApiEndpoint: domain !== undefined,
@@ -274,6 +287,12 @@ export class ResignWebhook extends Construct {
       retention: logRetentionDays as RetentionDays,
       removalPolicy: RemovalPolicy.RETAIN,
     });
+    const domainName =
+      domain &&
+      new DomainName(this, "Domain", {
+        domainName: domain.name,
+        certificate: Certificate.fromCertificateArn(this, "Certificate", domain.certificateArn),
+      });
     const stage = new HttpStage(this, "Stage", {
       httpApi: api,
       stageName: "$default",
@@ -283,16 +302,12 @@ export class ResignWebhook extends Construct {
         destination: new LogGroupLogDestination(accessLogs),
         format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
       },
-      ...(domain && {
-        domainMapping: {
-          domainName: new DomainName(this, "Domain", {
-            domainName: domain.name,
-            certificate: Certificate.fromCertificateArn(this, "Certificate", domain.certificateArn),
-          }),
-        },
-      }),
+      ...(domainName && { domainMapping: { domainName } }),
     });
-    return domain ? `https://${domain.name}` : stage.url.replace(/\/$/, "");
+    return {
+      url: domain ? `https://${domain.name}` : stage.url.replace(/\/$/, ""),
+      domainTarget: domainName?.regionalDomainName,
+    };
   }
 }
 
@@ -300,12 +315,13 @@ export class ResignWebhook extends Construct {
 export class ResignWebhookStack extends Stack {
   constructor(scope: Construct, id: string, settings: ResignWebhookProps, props?: StackProps) {
     super(scope, id, { description: "Resigns people in GenAuth who left Lark, WeCom or another source", ...props });
-    const { url, keys, token, targets, ledger, queue, deadLetters, alarms } = new ResignWebhook(
+    const { url, domainTarget, keys, token, targets, ledger, queue, deadLetters, alarms } = new ResignWebhook(
       this,
       "ResignWebhook",
       settings,
     );
-    const outputs = {
+    const outputs: Record<string, [value: string, description: string]> = {
+      ...(domainTarget && { DomainTarget: [domainTarget, "Let the name of the domain point here"] }),
       LarkUrl: [`${url}/lark`, "Lark: Events and callbacks > request URL"],
       WechatworkUrl: [`${url}/wechatwork`, "WeCom: the contacts sync's event server"],
       SlackCommandsUrl: [`${url}/slack/commands`, "Slack: slash command > request URL"],
@@ -319,7 +335,7 @@ export class ResignWebhookStack extends Stack {
       DeadLettersUrl: [deadLetters.queueUrl, "What failed for good"],
       AlarmTopic: [alarms.topic.topicArn, "Subscribe here to hear alarms"],
     };
-    for (const [name, [value = "", description = ""]] of Object.entries(outputs)) {
+    for (const [name, [value, description]] of Object.entries(outputs)) {
       new CfnOutput(this, name, { value, description });
     }
   }
@@ -329,6 +345,9 @@ export class ResignWebhookStack extends Stack {
 function acknowledge(construct: Construct, reasons: Readonly<Record<string, string>>): void {
   for (const [id, reason] of Object.entries(reasons)) Validations.of(construct).acknowledge({ id, reason });
 }
+
+/** AWS gives a function's environment 4 kB in all. */
+const maxSettingsBytes = 3_300;
 
 /** Covers the look-ups, the call and their one repetition with a fresh token. */
 const functionTimeoutSeconds = 90;

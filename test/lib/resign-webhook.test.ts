@@ -158,8 +158,15 @@ describe("a domain of one's own", () => {
     const own = synthesize({ domain });
     own.hasResourceProperties("AWS::ApiGatewayV2::Api", { DisableExecuteApiEndpoint: true });
     own.hasResourceProperties("AWS::ApiGatewayV2::DomainName", { DomainName: "resign.example.com" });
+    own.hasOutput("DomainTarget", {});
     own.hasOutput("LarkUrl", { Value: "https://resign.example.com/lark" });
   });
+});
+
+test("settings that no function could hold are refused at synth", () => {
+  const many = Array.from({ length: 200 }, (_, index) => `lark:ou_${String(index).padStart(20, "0")}`);
+  expect(() => synthesize({ protected: many })).toThrow("shorten protected");
+  expect(() => synthesize({ protected: many.slice(0, 60) })).not.toThrow();
 });
 
 test("China is a partition of its own", () => {
