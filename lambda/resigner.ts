@@ -80,14 +80,12 @@ export function createResigner(parts: ResignerParts) {
     const turn = startTurn(resignation.userId);
     const person = await waitForPerson(resignation.userId, turn);
     if (!person) return { inSeconds: 2 + random() * 4 };
-    try {
-      return resignation.status === "cancelled"
-        ? await giveBack(resignation, turn)
-        : await resign(resignation, person, turn);
-    } finally {
-      await turn.leave();
-      if (resignation.inquiryId) await tellOutcome({ ledger, settings, log, now }, id, resignation.inquiryId);
-    }
+    // Where this throws, the lease is left to run out: whoever is next finds a doubt, and looks before calling.
+    const next =
+      resignation.status === "cancelled" ? await giveBack(resignation, turn) : await resign(resignation, person, turn);
+    await turn.leave();
+    if (resignation.inquiryId) await tellOutcome({ ledger, settings, log, now }, id, resignation.inquiryId);
+    return next;
   }
 
   /** Another holder is mostly done in no time: worth a short wait before the message goes back. */
@@ -163,20 +161,23 @@ export function createResigner(parts: ResignerParts) {
     return "done";
   }
 
-  /** Takes a suspension back, after it was cancelled. */
+  /** Takes a suspension back, after it was cancelled; never from whoever is not suspended, a resigned leaver above all. */
   async function giveBack(cancelled: Extract<Resignation, { status: "cancelled" }>, turn: Turn): Promise<Next> {
-    const outcome = await genauth.setStatus(cancelled.userId, "Activated");
+    const looked = await genauth.look(cancelled.userId);
+    const isSuspended = looked.kind === "done" && looked.data.status === "Suspended";
+    const outcome = isSuspended ? await genauth.setStatus(cancelled.userId, "Activated") : looked;
     const facts = { id: cancelled.id, outcome: outcome.kind };
-    if (outcome.kind === "busy" || outcome.kind === "token_refused") {
+    if (outcome.kind !== "done" && outcome.kind !== "not_found") {
       // The sweep brings it again every few minutes: a message of its own besides would only add to its own kind.
-      log.warn("A suspension could not be taken back yet", facts);
+      log.error("A suspension could not be taken back yet", { ...facts, ...codesOf(outcome) });
       return "done";
     }
-    log.info("A suspension was taken back", facts);
-    const why = outcome.kind === "done" ? "The person has their access back" : `GenAuth: ${outcome.kind}`;
+    const found = looked.kind === "done" ? looked.data.status : "nobody";
+    const why = isSuspended ? "The person has their access back" : `Nothing to take back: GenAuth shows ${found}`;
+    log.info(isSuspended ? "A suspension was taken back" : "There was no suspension to take back", facts);
     const step = { at: now(), by: "resigner", why };
     await ledger.save(moveTo(cancelled, "cancelled", { reactivation: "done", genauth: outcome.answer }, step));
-    await turn.leave("forget");
+    await turn.leave(isSuspended ? "forget" : undefined);
     return "done";
   }
 

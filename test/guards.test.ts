@@ -263,6 +263,20 @@ describe("with a grace period", () => {
     expect(genauth.calls()).toEqual([]);
   });
 
+  test("cancelling never brings back who was resigned meanwhile", async () => {
+    await start(settings);
+    await larkEvent("ou_demo_1", 60);
+    const one = await until("lark:ou_demo_1");
+    genauth.setStatus("lark:ou_demo_1", "Resigned");
+    await act(one.id, "cancel");
+    const cancelled = await until(
+      "lark:ou_demo_1",
+      (found) => found.status === "cancelled" && found.reactivation === "done",
+    );
+    expect(cancelled.history.at(-1)?.why).toBe("Nothing to take back: GenAuth shows Resigned");
+    expect(genauth.person("lark:ou_demo_1")?.status).toBe("Resigned");
+  });
+
   test("a suspension that cannot be taken back yet is taken back by the sweep", async () => {
     await start(settings, { sweepEverySeconds: 1 });
     await larkEvent("ou_demo_1", 60);

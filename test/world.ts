@@ -24,10 +24,10 @@ export const departures: Departure[] = [0, 1, 2, 3, 4].map((index) => ({
 }));
 export const ids = departures.map(resignationId);
 
-/** What can happen. `crashAt`: the holder dies before its n-th call of another part. */
+/** What can happen. `crashAt`: the holder dies before its n-th call of another part; `failAt`: that call alone fails. */
 export type Step =
   | { kind: "deliver"; which: number; crashAt?: number | null }
-  | { kind: "work"; together?: number; crashAt?: number | null }
+  | { kind: "work"; together?: number; crashAt?: number | null; failAt?: number }
   | { kind: "sweep"; crashAt?: number | null }
   | { kind: "pass"; seconds: number }
   | { kind: "fault"; mode: Fault["mode"]; count: number }
@@ -71,7 +71,8 @@ export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, cha
   };
 
   /** The same parts, for a holder that dies before its n-th call: that call and all later ones do not happen. */
-  function mortal(crashAt: number | null | undefined) {
+  function mortal(crashAt: number | null | undefined, failAt?: number) {
+    let calls = 0;
     let left = crashAt ?? Number.POSITIVE_INFINITY;
     const wrap = <T extends object>(part: T): T =>
       new Proxy(part, {
@@ -80,7 +81,8 @@ export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, cha
           if (typeof method !== "function") return method;
           return async (...args: unknown[]) => {
             left -= 1;
-            if (left < 0) throw new Crash();
+            calls += 1;
+            if (left < 0 || calls - 1 === failAt) throw new Crash();
             return (method as (...given: unknown[]) => unknown).apply(target, args);
           };
         },
@@ -109,10 +111,10 @@ export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, cha
     },
   });
 
-  async function work(crashAt?: number | null) {
+  async function work(crashAt?: number | null, failAt?: number) {
     const id = waiting.shift();
     if (id === undefined) return;
-    const parts = mortal(crashAt);
+    const parts = mortal(crashAt, failAt);
     const resigner = createResigner({
       ...parts,
       notices: { send: async () => {} },
@@ -148,7 +150,7 @@ export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, cha
         return;
       }
       case "work":
-        await Promise.all(Array.from({ length: one.together ?? 1 }, () => work(one.crashAt)));
+        await Promise.all(Array.from({ length: one.together ?? 1 }, () => work(one.crashAt, one.failAt)));
         return;
       case "sweep":
         await tolerate(() => createSweep({ ...mortal(one.crashAt), log, now })());

@@ -74,6 +74,22 @@ describe.each([
     expect(simulator.calls().filter((call) => call.userId === userId)).toHaveLength(1);
   });
 
+  test.each(everyStep)("its step %i alone fails, and the person's other departure is next", async (failAt) => {
+    const both: Step[] = [
+      { kind: "deliver", which: one },
+      { kind: "deliver", which: same },
+    ];
+    await play(changes, [
+      ...both,
+      { kind: "work", failAt },
+      { kind: "work" },
+      { kind: "pass", seconds: 130 },
+      { kind: "work" },
+    ]);
+    expect(simulator.effects(userId)).toBe(1);
+    expect(simulator.calls().filter((call) => call.userId === userId)).toHaveLength(1);
+  });
+
   test("the answer is lost, and the person's other departure is next", async () => {
     const lost: Step[] = [{ kind: "fault", mode: "cut", count: 1 }, { kind: "work" }];
     await play(changes, [{ kind: "deliver", which: one }, { kind: "deliver", which: same }, ...lost, { kind: "work" }]);
