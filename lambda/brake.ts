@@ -3,7 +3,7 @@ import type { GenAuth, Outcome } from "./genauth.ts";
 import { askBrake } from "./guard.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Log } from "./log.ts";
-import type { Resignation } from "./resignation.ts";
+import { later, type Resignation } from "./resignation.ts";
 
 export interface BrakeParts {
   readonly ledger: Pick<Ledger, "readBrake" | "saveBrake" | "readHeadcount" | "saveHeadcount">;
@@ -34,6 +34,26 @@ export async function pullBrake(parts: BrakeParts, resignation: Pick<Resignation
       const { decision, brakeId = "", hasTripped = false } = answer;
       return decision.kind === "hold" ? { kind: "hold", why: decision.why, brakeId, hasTripped } : { kind: "go" };
     }
+    await sleep(random() * 40);
+  }
+  throw new Error("The brake's log is being written without end");
+}
+
+/** Puts the brake on for an hour: until then everything is held, whatever the counts say. */
+export async function putBrakeOn(
+  {
+    ledger,
+    now,
+    random,
+    sleep,
+  }: Pick<BrakeParts, "now" | "random" | "sleep"> & {
+    ledger: Pick<Ledger, "readBrake" | "saveBrake">;
+  },
+  why: string,
+): Promise<void> {
+  for (let round = 0; round < 200; round += 1) {
+    const brake = await ledger.readBrake();
+    if (await ledger.saveBrake({ ...brake, putOn: { until: later(now(), 3_600), why } })) return;
     await sleep(random() * 40);
   }
   throw new Error("The brake's log is being written without end");

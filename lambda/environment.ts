@@ -6,9 +6,11 @@ export const variables = {
   keysSecretId: "KEYS_SECRET_ID",
   tokenSecretId: "TOKEN_SECRET_ID",
   ledgerTable: "LEDGER_TABLE",
+  quarantineTable: "QUARANTINE_TABLE",
   queueUrl: "QUEUE_URL",
   deadLettersUrl: "DEAD_LETTERS_URL",
   noticesUrl: "NOTICES_URL",
+  forwardsUrl: "FORWARDS_URL",
   targetsSecretId: "TARGETS_SECRET_ID",
 } as const;
 
@@ -22,7 +24,10 @@ const settingsSchema = z.object({
     userIdField: z.enum(["open_id", "union_id", "user_id"]),
     appId: z.optional(z.string()),
     strictTimestamp: z.boolean(),
+    forwardTo: z.optional(z.string()),
   }),
+  wechatwork: z.object({ forwardTo: z.optional(z.string()) }),
+  forwardToPrivate: z.boolean(),
   allowedProviders: z.array(z.string()),
   operators: z.object({ api: z.array(z.string()), slack: z.array(z.string()) }),
   slack: z.object({
@@ -40,6 +45,8 @@ const settingsSchema = z.object({
     headcount: z.union([z.number(), z.literal("ask")]),
   }),
   maxEventAgeSeconds: z.number(),
+  silenceDays: z.number(),
+  notFoundInARow: z.number(),
   dryRun: z.boolean(),
   lookUp: z.boolean(),
   graceDays: z.number(),

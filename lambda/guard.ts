@@ -1,5 +1,6 @@
 import type { RuntimeSettings } from "./environment.ts";
-import type { Brake, Person } from "./ledger.ts";
+import type { Person } from "./ledger.ts";
+import type { Brake } from "./notes.ts";
 import type { HeldFor, Resignation } from "./resignation.ts";
 
 /** What the guard answers: go, hold it for an operator, or skip it as the same person's second departure. */
@@ -20,7 +21,7 @@ const hourMs = 3_600_000;
  * An operator's release answers for age and protection, never for a dry run: while that is on, nothing is sent.
  */
 export function guard(resignation: Resignation, person: Person, settings: GuardSettings, now: Date): Decision {
-  const { userId, released, grace, occurredAt, id } = resignation;
+  const { userId, released, grace, occurredAt, id, approvalNeeded } = resignation;
   const { resigned } = person;
   if (resigned && resigned.by !== id && now.getTime() - Date.parse(resigned.at) < dayMs) {
     return { kind: "skip", duplicateOf: resigned.by };
@@ -31,6 +32,7 @@ export function guard(resignation: Resignation, person: Person, settings: GuardS
   if (!released && resignation.source === "slack" && settings.slack.secondOperator) {
     return { kind: "hold", heldFor: "protected", why: "Another operator must approve what was ordered in Slack" };
   }
+  if (!released && approvalNeeded) return { kind: "hold", heldFor: "stale", why: approvalNeeded };
   // A suspension has been through this before, and waits for days on purpose.
   const bornAt = released?.at ?? grace?.resignAfter ?? occurredAt;
   if (now.getTime() - Date.parse(bornAt) > settings.maxEventAgeSeconds * 1000) {
@@ -69,8 +71,10 @@ export function askBrake(
 
   const inHour = passed.filter((one) => ageMs(one) < hourMs).length;
   const share = headcount === undefined ? Number.POSITIVE_INFINITY : shareOf(headcount, settings.percentPerDay);
-  const why =
-    inHour >= settings.perHour
+  const isPutOn = brake.putOn && now.getTime() < Date.parse(brake.putOn.until);
+  const why = isPutOn
+    ? brake.putOn?.why
+    : inHour >= settings.perHour
       ? `More than ${settings.perHour} in an hour`
       : passed.length >= settings.perDay
         ? `More than ${settings.perDay} in a day`
@@ -79,7 +83,7 @@ export function askBrake(
           : undefined;
 
   if (why === undefined) {
-    const { brakeId, ...free } = brake;
+    const { brakeId, putOn, ...free } = brake;
     return {
       decision: { kind: "go" },
       brake: { ...free, passed: [...passed, { id, at: now.toISOString() }] },

@@ -1,4 +1,5 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
+import { type Log, traceOf } from "./log.ts";
 import { malformed, Problem } from "./problem.ts";
 
 /** A request as it left the sender: the body as the raw bytes that were signed. */
@@ -9,13 +10,16 @@ export interface Request {
   /** Undecoded, as sent: API Gateway's parsed query turns `+` into a space and joins repeats. */
   readonly rawQuery: string;
   readonly body: Buffer;
-  /** The one value of a header (lower-case name), if it was sent. */
-  header(name: string): string | undefined;
+  /** By their lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
 export type Answer = APIGatewayProxyStructuredResultV2;
 
 export const maxBodyBytes = 256 * 1024;
+
+/** A request that is kept, or passed on, has a body of at most so many bytes; a genuine event has a few thousand. */
+export const maxKeptBytes = 64 * 1024;
 
 /** Reads API Gateway's payload format 2.0. Throws `too_large`. */
 export function toRequest(event: APIGatewayProxyEventV2): Request {
@@ -26,7 +30,7 @@ export function toRequest(event: APIGatewayProxyEventV2): Request {
     id: event.pathParameters?.id,
     rawQuery: event.rawQueryString,
     body,
-    header: (name) => event.headers[name],
+    headers: event.headers,
   };
 }
 
@@ -61,6 +65,30 @@ export function problemAnswer({ code, status, title, detail, members }: Problem)
     { type: "about:blank", title, status, code, ...(detail && { detail }), ...members },
     { "content-type": "application/problem+json", ...(status === 503 && { "retry-after": "10" }) },
   );
+}
+
+/** The one place where an error becomes an answer. What nobody expected is a 503: the sender comes again. */
+export function answerError(
+  error: unknown,
+  { routeKey: route }: APIGatewayProxyEventV2,
+  source: string | undefined,
+  log: Log,
+): Answer {
+  if (!(error instanceof Problem)) {
+    log.count("Unavailable", "A request could not be served", { route, ...traceOf(error) }, "ERROR");
+    return problemAnswer(new Problem("unavailable"));
+  }
+  const { code, reason, detail, shape } = error;
+  const facts = { source, route, code, reason: reason ?? detail, ...(shape !== undefined && { shape }) };
+  if (error.code === "unauthorized") {
+    log.count("Refused", "A request could not be verified", facts, "WARN");
+    const isLate = error.reason === "timestamp" || error.reason === "webhook-timestamp";
+    if (isLate) log.count("ClockDrift", "A valid signature is too old or too new: a clock is wrong", facts, "WARN");
+  } else if (error.code === "keys_not_filled_in")
+    log.count("KeysNotFilledIn", "A source is not set up", facts, "ERROR");
+  else if (error.code === "malformed") log.count("Malformed", "A verified request could not be read", facts, "ERROR");
+  else log.info("A request was turned away", facts);
+  return problemAnswer(error);
 }
 
 /** Text of bytes that are strictly UTF-8: other bytes must never read as the same text. Throws `malformed`. */

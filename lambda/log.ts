@@ -7,6 +7,10 @@ export type Metric =
   | "StrangerRefused"
   | "UnusableDeparture"
   | "Renamed"
+  | "ScopeNarrowed"
+  | "StartedFailing"
+  | "Silent"
+  | "WrongMapping"
   | "KeysNotFilledIn"
   | "Unavailable"
   | "Resigned"
@@ -20,7 +24,14 @@ export type Metric =
   | "TokenRefused"
   | "Unconfirmed"
   | "NoticeFailed"
-  | "Swept";
+  | "Forwarded"
+  | "ForwardFailed"
+  | "Swept"
+  | "ClockDrift"
+  | "HeldTooLong";
+
+/** What is measured beside a count. */
+export type Measure = "SinceEventSeconds" | "HeldWaiting" | "ForwardAgeSeconds";
 
 export const metricNamespace = "ResignWebhook";
 
@@ -33,6 +44,8 @@ export interface Log {
   error(message: string, facts?: Facts): void;
   /** Counts one and says why, in a single line. */
   count(metric: Metric, message: string, facts?: Facts, level?: "INFO" | "WARN" | "ERROR"): void;
+  /** Measures something, as a metric of its own. */
+  measure(measure: Measure, value: number, facts?: Facts): void;
 }
 
 export function createLog(service: string, write: (line: string) => void = toStdout, now = () => Date.now()): Log {
@@ -52,16 +65,17 @@ export function createLog(service: string, write: (line: string) => void = toStd
     warn: (message, facts) => line("WARN", message, facts),
     error: (message, facts) => line("ERROR", message, facts),
     count: (metric, message, facts, level = "INFO") =>
-      line(level, message, facts, {
-        [metric]: 1,
-        _aws: {
-          Timestamp: now(),
-          CloudWatchMetrics: [
-            { Namespace: metricNamespace, Dimensions: [[]], Metrics: [{ Name: metric, Unit: "Count" }] },
-          ],
-        },
-      }),
+      line(level, message, facts, embed(metric, 1, "Count", facts?.source !== undefined)),
+    measure: (measure, value, facts) =>
+      line("INFO", measure, facts, embed(measure, value, measure.endsWith("Seconds") ? "Seconds" : "Count", false)),
   };
+
+  /** In all, and by source where there is one. */
+  function embed(Name: string, value: number, Unit: string, isBySource: boolean): object {
+    const Dimensions = isBySource ? [[], ["source"]] : [[]];
+    const metrics = { Namespace: metricNamespace, Dimensions, Metrics: [{ Name, Unit }] };
+    return { [Name]: value, _aws: { Timestamp: now(), CloudWatchMetrics: [metrics] } };
+  }
 }
 
 /** Lambda's own `console.log` puts a time and an id in front of a line; CloudWatch finds metrics in pure JSON alone. */

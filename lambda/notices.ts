@@ -4,9 +4,9 @@ import { type Resignation, view } from "./resignation.ts";
 import { apiKeyBytes, type Targets } from "./secrets.ts";
 import { escapeText } from "./sources/slack-messages.ts";
 
-/** What people are told of. `brake_tripped` carries the brake event's id, the others a resignation's. */
+/** What people are told of. `brake_tripped` carries the brake event's id, `alive` a week, the others a resignation's. */
 export const noticeSchema = z.object({
-  about: z.enum(["resigned", "suspended", "held", "failed", "brake_tripped"]),
+  about: z.enum(["resigned", "suspended", "held", "failed", "brake_tripped", "alive"]),
   id: z.string(),
   why: z.optional(z.string()),
 });
@@ -82,6 +82,7 @@ const words: Record<Language, Record<Notice["about"], string> & { more: (n: numb
     held: "Held for an operator",
     failed: "FAILED, may still have access",
     brake_tripped: "The brake is on, the rest are held",
+    alive: "Still alive",
     more: (n) => `… and ${n} more`,
     decide: "Decide: npm run ledger -- list --status held, or /resign list",
   },
@@ -91,6 +92,7 @@ const words: Record<Language, Record<Notice["about"], string> & { more: (n: numb
     held: "已搁置，等待操作员",
     failed: "失败，可能仍有访问权限",
     brake_tripped: "刹车已触发，其余已搁置",
+    alive: "每周运行正常",
     more: (n) => `… 另有 ${n} 条`,
     decide: "处理：npm run ledger -- list --status held，或 /resign list",
   },
@@ -130,7 +132,7 @@ function toSlack(told: readonly Told[], language: Language): object {
 
 /** Standard Webhooks' payload. */
 const toEvent = ({ about, id, why, resignation }: Told, now: Date) => ({
-  type: about === "brake_tripped" ? "brake.tripped" : `resignation.${about}`,
+  type: { brake_tripped: "brake.tripped", alive: "webhook.alive" }[about as string] ?? `resignation.${about}`,
   timestamp: now.toISOString(),
   data: resignation ? view(resignation) : { id, why },
 });

@@ -86,7 +86,8 @@ export function createNotifier(parts: NotifierParts) {
   }
 
   async function withResignation(notice: z.infer<typeof noticeSchema>): Promise<Told> {
-    return notice.about === "brake_tripped" ? notice : { ...notice, resignation: await ledger.get(notice.id) };
+    const isOfPerson = notice.about !== "brake_tripped" && notice.about !== "alive";
+    return isOfPerson ? { ...notice, resignation: await ledger.get(notice.id) } : notice;
   }
 
   async function deliver(target: TargetName, { url, headers, body }: Post) {

@@ -20,6 +20,14 @@ const family = {
 
 export type ProblemCode = keyof typeof family;
 
+interface Facts {
+  detail: string;
+  reason: string;
+  shape: string;
+  isHopeless: boolean;
+  members: Record<string, string>;
+}
+
 /** An expected failure. `reason` is for the log alone and is never part of an answer. */
 export class Problem extends Error {
   override readonly name = "Problem";
@@ -28,21 +36,31 @@ export class Problem extends Error {
   readonly title: string;
   readonly detail: string | undefined;
   readonly reason: string | undefined;
+  /** More for the log: the shape of something, never its value. */
+  readonly shape: string | undefined;
+  /** No other key could ever make a proof of it. */
+  readonly isHopeless: boolean;
   /** Further members of the answer. */
   readonly members: Readonly<Record<string, string>>;
 
-  constructor(code: ProblemCode, facts: { detail?: string; reason?: string; members?: Record<string, string> } = {}) {
+  constructor(code: ProblemCode, facts: Partial<Facts> = {}) {
     super(facts.reason ?? facts.detail ?? family[code][1]);
     this.code = code;
     [this.status, this.title] = family[code];
     this.detail = facts.detail;
     this.reason = facts.reason;
+    this.shape = facts.shape;
+    this.isHopeless = facts.isHopeless ?? false;
     this.members = facts.members ?? {};
   }
 }
 
 /** A failed proof. `reason` names the failed check for the log; the sender sees the same 401 for all of them. */
-export const refused = (reason: string) => new Problem("unauthorized", { reason });
+export const refused = (reason: string, shape?: string) =>
+  new Problem("unauthorized", { reason, ...(shape !== undefined && { shape }) });
+
+/** A failed proof of what no key could ever verify: looks the same to the sender, and is not kept. */
+export const unreadable = (reason: string) => new Problem("unauthorized", { reason, isHopeless: true });
 
 /** Authentic but unreadable: the sender proved who they are, and what they said cannot be understood. */
 export const malformed = (detail: string) => new Problem("malformed", { detail });

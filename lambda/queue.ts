@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { ChangeMessageVisibilityCommand, SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 
 /** A queue (SQS). The departures' carries ledger ids and nothing else. */
@@ -25,6 +26,11 @@ export function createQueue({
       await client.send(new SendMessageCommand({ QueueUrl: url, MessageBody: body, DelaySeconds: seconds }));
     },
 
+    /** Sends a message that stays behind those of its group (a FIFO queue). */
+    async sendInOrder(body: string, group: string): Promise<void> {
+      await client.send(new SendMessageCommand({ QueueUrl: url, MessageBody: body, ...inOrder(group) }));
+    },
+
     /** Hides a received message for so many seconds: its next try. */
     async delay(receiptHandle: string, seconds: number): Promise<void> {
       const VisibilityTimeout = Math.min(Math.ceil(seconds), maxDelaySeconds);
@@ -37,9 +43,13 @@ export function createQueue({
       );
     },
 
-    /** Puts an id among the dead letters, where the alarm watches. */
-    async bury(id: string): Promise<void> {
-      await client.send(new SendMessageCommand({ QueueUrl: deadLettersUrl, MessageBody: id }));
+    /** Puts a message among the dead letters, where the alarm watches. */
+    async bury(body: string, group?: string): Promise<void> {
+      const order = group === undefined ? {} : inOrder(group);
+      await client.send(new SendMessageCommand({ QueueUrl: deadLettersUrl, MessageBody: body, ...order }));
     },
   };
 }
+
+/** Every message is one of its own: a sender's repeat is passed on as well. */
+const inOrder = (group: string) => ({ MessageGroupId: group, MessageDeduplicationId: randomUUID() });

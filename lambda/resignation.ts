@@ -2,7 +2,10 @@ import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 
 /** Who told us. */
-export type SourceName = "lark" | "wechatwork" | "slack" | "api";
+export type SourceName = (typeof sourceNames)[number];
+
+/** `reconcile`: nobody told us; a comparison of the directories found it. */
+export const sourceNames = ["lark", "wechatwork", "slack", "api", "reconcile"] as const;
 
 declare const synced: unique symbol;
 
@@ -22,6 +25,8 @@ export interface Departure {
   readonly contentHash?: string;
   /** The inquiry in a chat whose answer tells the outcome. */
   readonly inquiryId?: string;
+  /** Why an operator has to approve it, however harmless it looks to the guard. */
+  readonly approvalNeeded?: string;
 }
 
 const instant = z.iso.datetime();
@@ -36,11 +41,13 @@ const common = {
   /** Counts the writes; every write names the one it follows. */
   version: z.number(),
   userId: syncRelationSchema,
-  source: z.enum(["lark", "wechatwork", "slack", "api"]),
+  source: z.enum(sourceNames),
   requestedBy: z.string(),
   reason: z.optional(z.string()),
   contentHash: z.optional(z.string()),
   inquiryId: z.optional(z.string()),
+  /** Why an operator has to approve it. */
+  approvalNeeded: z.optional(z.string()),
   occurredAt: instant,
   acceptedAt: instant,
   /** When the sweep queues it again, should nothing else have happened until then. */
@@ -140,7 +147,7 @@ export function resignationId({ source, eventId }: Pick<Departure, "source" | "e
 
 /** A departure as it is first written down. */
 export function toResignation(departure: Departure, now: Date): Resignation {
-  const { userId, source, requestedBy, reason, contentHash, inquiryId } = departure;
+  const { userId, source, requestedBy, reason, contentHash, inquiryId, approvalNeeded } = departure;
   const at = now.toISOString();
   return {
     id: resignationId(departure),
@@ -151,6 +158,7 @@ export function toResignation(departure: Departure, now: Date): Resignation {
     ...(reason !== undefined && { reason }),
     ...(contentHash !== undefined && { contentHash }),
     ...(inquiryId !== undefined && { inquiryId }),
+    ...(approvalNeeded !== undefined && { approvalNeeded }),
     occurredAt: departure.occurredAt.toISOString(),
     acceptedAt: at,
     dueAt: later(now, sweepAfterSeconds),

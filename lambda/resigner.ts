@@ -14,7 +14,14 @@ import { createLog, type Log, traceOf } from "./log.ts";
 import type { Notice } from "./notices.ts";
 import { createQueue, type Queue } from "./queue.ts";
 import { answerInquiry, tellOutcome } from "./reply.ts";
-import { later, moveTo, type Resignation, type SyncRelation, sweepAfterSeconds } from "./resignation.ts";
+import {
+  type GenAuthAnswer,
+  later,
+  moveTo,
+  type Resignation,
+  type SyncRelation,
+  sweepAfterSeconds,
+} from "./resignation.ts";
 import { cachedSecret, parseToken } from "./secrets.ts";
 
 export interface ResignerParts {
@@ -156,8 +163,13 @@ export function createResigner(parts: ResignerParts) {
     const grace = { suspendedAt: at.toISOString(), resignAfter };
     await turn.leave({ by: claimed.id, at: grace.suspendedAt });
     const suspended = await record(claimed, "suspended", { grace, dueAt: resignAfter, genauth: outcome.answer });
-    log.count("Suspended", "Access was cut; resigning waits for its day", { id: claimed.id, resignAfter });
+    log.count("Suspended", "Access was cut; resigning waits for its day", {
+      id: claimed.id,
+      source: claimed.source,
+      resignAfter,
+    });
     if (suspended) await notify({ about: "suspended", id: claimed.id });
+    await ledger.countMisses(claimed.source, false);
     return "done";
   }
 
@@ -189,9 +201,7 @@ export function createResigner(parts: ResignerParts) {
       case "done":
         return succeed(claimed, outcome, turn);
       case "not_found":
-        await record(claimed, "not_found", { genauth: answer }, "GenAuth knows nobody by this sync relation");
-        log.count("NotFound", "GenAuth knows nobody by this sync relation", { id, source: claimed.source }, "WARN");
-        return "done";
+        return miss(claimed, answer);
       case "refused": {
         const isResigned = await isResignedAlready(claimed);
         return isResigned ? succeed(claimed, outcome, turn) : fail(claimed, outcome, "GenAuth refused it for good");
@@ -214,8 +224,28 @@ export function createResigner(parts: ResignerParts) {
     if (!resigned) return "done";
     const sinceEventSeconds = Math.round((Date.parse(at) - Date.parse(claimed.occurredAt)) / 1000);
     log.count("Resigned", "A person was resigned", { id: claimed.id, source: claimed.source, sinceEventSeconds });
+    log.measure("SinceEventSeconds", sinceEventSeconds, { id: claimed.id });
     await notify({ about: "resigned", id: claimed.id });
     await afterwards(resigned);
+    await ledger.countMisses(claimed.source, false);
+    return "done";
+  }
+
+  /** GenAuth knows nobody by this id: perhaps by the one that they had before, or the ids are of the wrong kind. */
+  async function miss(claimed: Claimed, answer: GenAuthAnswer): Promise<Next> {
+    const { id, source, userId, released } = claimed;
+    const former = released ? undefined : await ledger.formerId(userId);
+    if (former !== undefined) {
+      const why = `GenAuth knows nobody as ${userId}, who was ${former} before: if that is the person, order their resignation, and cancel this one`;
+      return hold(claimed, { kind: "hold", heldFor: "stale", why });
+    }
+    await record(claimed, "not_found", { genauth: answer }, "GenAuth knows nobody by this sync relation");
+    log.count("NotFound", "GenAuth knows nobody by this sync relation", { id, source }, "WARN");
+    const inARow = await ledger.countMisses(source, true);
+    if (inARow >= settings.notFoundInARow) {
+      const message = "GenAuth knew nobody for several departures in a row: are the source's ids those that it stored?";
+      log.count("WrongMapping", message, { source, inARow }, "ERROR");
+    }
     return "done";
   }
 
@@ -259,7 +289,12 @@ export function createResigner(parts: ResignerParts) {
     await queue.bury(claimed.id);
     await record(claimed, "failed", { genauth: answer }, why);
     await notify({ about: "failed", id: claimed.id, why });
-    log.count("Failed", why, { id: claimed.id, statusCode: answer.statusCode, apiCode: answer.apiCode }, "ERROR");
+    log.count(
+      "Failed",
+      why,
+      { id: claimed.id, source: claimed.source, statusCode: answer.statusCode, apiCode: answer.apiCode },
+      "ERROR",
+    );
     return "done";
   }
 
@@ -275,7 +310,12 @@ export function createResigner(parts: ResignerParts) {
     await ledger.save(moveTo(claimed, "held", fields, step), claimed.lease.owner);
     // Of a brake event people hear once.
     if (heldFor !== "brake") await notify({ about: "held", id: claimed.id, why });
-    log.count("Held", "A resignation waits for an operator", { id: claimed.id, heldFor, why }, "WARN");
+    log.count(
+      "Held",
+      "A resignation waits for an operator",
+      { id: claimed.id, source: claimed.source, heldFor },
+      "WARN",
+    );
     return "done";
   }
 
@@ -288,6 +328,7 @@ export function createResigner(parts: ResignerParts) {
     await ledger.save(moveTo(resignation, "duplicate", { duplicateOf }, step));
     log.count("Duplicate", "The person's other departure was carried out", {
       id: resignation.id,
+      source: resignation.source,
       duplicateOf,
     });
     return "done";

@@ -1,14 +1,17 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
-import { clientConfig, readVariable } from "./environment.ts";
+import { clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
+import { silences } from "./life.ts";
 import { createLog, type Log } from "./log.ts";
 import { createQueue, type Queue } from "./queue.ts";
 import { later, sweepAfterSeconds } from "./resignation.ts";
 
 export interface SweepParts {
-  readonly ledger: Pick<Ledger, "due" | "postpone">;
+  readonly ledger: Pick<Ledger, "due" | "postpone" | "readLife" | "isFirstUse" | "list">;
   readonly queue: Pick<Queue, "send">;
+  readonly notices: Pick<Queue, "send">;
+  readonly settings: Pick<RuntimeSettings, "silenceDays" | "notices">;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -16,13 +19,22 @@ export interface SweepParts {
 /** What one run may queue: the next run goes on where this one ended. */
 const maxPerRun = 1_000;
 const pageSize = 100;
+/** A leaver keeps access meanwhile. */
+const heldTooLongMs = 86_400_000;
 
 /**
  * Queues everything again whose time has come: accepted with nothing in flight, left by a holder that died,
  * suspended to this day, or cancelled and still suspended. It decides nothing, so a message too many does no harm.
  */
-export function createSweep({ ledger, queue, log, now }: SweepParts) {
+export function createSweep({ ledger, queue, notices, settings, log, now }: SweepParts) {
   return async (): Promise<{ swept: number }> => {
+    const swept = await sweep();
+    await watchTheHeld();
+    await listenForSilence();
+    return { swept };
+  };
+
+  async function sweep(): Promise<number> {
     let swept = 0;
     while (swept < maxPerRun) {
       const due = await ledger.due(now(), pageSize);
@@ -37,18 +49,53 @@ export function createSweep({ ledger, queue, log, now }: SweepParts) {
       swept += due.length;
       if (due.length < pageSize) break;
     }
-    return { swept };
-  };
+    return swept;
+  }
+
+  async function watchTheHeld(): Promise<void> {
+    const { items } = await ledger.list({ status: "held", now: now(), limit: 100, isOldestFirst: true });
+    log.measure("HeldWaiting", items.length);
+    const [oldest] = items;
+    const heldAt = oldest?.history.findLast(({ status }) => status === "held")?.at;
+    if (!oldest || !heldAt || now().getTime() - Date.parse(heldAt) < heldTooLongMs) return;
+    log.count("HeldTooLong", "Somebody has waited for an operator for more than a day", { id: oldest.id }, "ERROR");
+  }
+
+  /** Nobody misses an event that never came: says which source has been silent for too long, and once a week that all is alive. */
+  async function listenForSilence(): Promise<void> {
+    const lives = await silences(ledger, now());
+    for (const { source, days } of lives) {
+      if (settings.silenceDays === 0 || days < settings.silenceDays) continue;
+      const message = "A source that is on has sent nothing for a long time: is its subscription still on?";
+      log.count("Silent", message, { source, days: Math.floor(days) }, "ERROR");
+    }
+    const week = mondayOf(now());
+    const isTold = settings.notices.about.includes("alive");
+    if (!isTold || !(await ledger.isFirstUse(`alive|${week}`, now().toISOString(), now()))) return;
+    const heard = lives.map(({ source, days }) => `${source} last heard ${Math.floor(days)} days ago`);
+    const { items } = await ledger.list({ status: "held", now: now(), limit: 100 });
+    const waiting = `${items.length}${items.length === 100 ? " or more" : ""} held`;
+    await notices.send(JSON.stringify({ about: "alive", id: week, why: [...heard, waiting].join("; ") }));
+  }
+}
+
+/** The Monday that a week began with, as 2026-11-23. */
+function mondayOf(day: Date): string {
+  const daysSince = (day.getUTCDay() + 6) % 7;
+  return new Date(day.getTime() - daysSince * 86_400_000).toISOString().slice(0, 10);
 }
 
 /** Builds the function from its environment. */
 export function connectSweep(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
+  const client = new SQSClient(clientConfig("sweep"));
   return createSweep({
     ledger: createLedger({
       client: new DynamoDBClient(clientConfig("sweep")),
       table: readVariable(environment, "ledgerTable"),
     }),
-    queue: createQueue({ client: new SQSClient(clientConfig("sweep")), url: readVariable(environment, "queueUrl") }),
+    queue: createQueue({ client, url: readVariable(environment, "queueUrl") }),
+    notices: createQueue({ client, url: readVariable(environment, "noticesUrl") }),
+    settings: readSettings(environment),
     log: createLog("sweep", writeLog),
     now: () => new Date(),
   });

@@ -5,13 +5,18 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import middy from "@middy/core";
 import type { APIGatewayProxyEventV2, Context } from "aws-lambda";
 import { type AcceptParts, accept, callOff, settleInquiry } from "./accept.ts";
-import { clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
-import { type Answer, problemAnswer, type Request, toRequest } from "./http.ts";
+import { putBrakeOn } from "./brake.ts";
+import { clientConfig, type RuntimeSettings, readSettings, readVariable, variables } from "./environment.ts";
+import { toForward } from "./forward.ts";
+import { type Answer, answerError, problemAnswer, type Request, toRequest } from "./http.ts";
 import { createLedger } from "./ledger.ts";
-import { createLog, type Log, traceOf } from "./log.ts";
+import { createHearing, startsToFail } from "./life.ts";
+import { createLog, traceOf } from "./log.ts";
 import { findOrThrow, list, operate } from "./operate.ts";
 import { Problem } from "./problem.ts";
-import { createQueue } from "./queue.ts";
+import { createQuarantine, type Quarantine } from "./quarantine.ts";
+import { createQueue, type Queue } from "./queue.ts";
+import { receive } from "./receive.ts";
 import { postReply } from "./reply.ts";
 import { isUnderWay, type Resignation } from "./resignation.ts";
 import { type CachedSecret, cachedSecret, type KeyRing, parseKeys } from "./secrets.ts";
@@ -19,13 +24,18 @@ import { type Notice, type Received, routes, type Source } from "./sources/index
 
 export interface WebhookParts extends AcceptParts {
   readonly keys: CachedSecret<KeyRing>;
+  readonly quarantine: Pick<Quarantine, "keepRefused" | "keepAuthentic">;
+  /** Where a source's second listener is served from; absent where there is none. */
+  readonly forwards: Pick<Queue, "sendInOrder"> | undefined;
   readonly settings: RuntimeSettings;
+  readonly random: () => number;
   readonly sleep: (ms: number) => Promise<unknown>;
 }
 
 /** HTTP in: route → source → accept → answer. */
 export function createWebhook(parts: WebhookParts) {
-  const { ledger, keys, settings, log, now, sleep } = parts;
+  const { ledger, keys, quarantine, forwards, settings, log, now, sleep } = parts;
+  const hear = createHearing(parts);
 
   return middy({
     timeoutEarlyInMillis: 500,
@@ -34,51 +44,74 @@ export function createWebhook(parts: WebhookParts) {
     .use({
       onError: (request) => {
         const { event, error } = request as { event: APIGatewayProxyEventV2; error: unknown };
-        request.response = answerError(error, event.routeKey, log);
+        request.response = answerError(error, event, routes.get(event.routeKey)?.section, log);
       },
     })
     .handler(async (event: APIGatewayProxyEventV2) => {
       const request = toRequest(event);
       const source = routes.get(request.route);
       if (!source) throw new Problem("not_found");
-      const received = await receive(source, request);
+      const received = await receive(parts, source, request).catch(async (error) => {
+        await keepRefused(source, request, error);
+        throw error;
+      });
+      const noted = inTime(async () => hear(source.section, await keys.read()));
       try {
-        return await respond(received);
+        const answer = await respond(received, source, request);
+        // After our own is durable. Where this fails the sender comes again, and both hear it.
+        if (!(received.kind === "answer" && received.isUrlCheck)) await passOn(source, request);
+        return answer;
       } catch (error) {
         const onProblem = "onProblem" in received ? received.onProblem : undefined;
         if (error instanceof Problem && onProblem) return onProblem(error);
         throw error;
+      } finally {
+        await noted;
       }
     });
 
-  /** Where a proof fails or keys are missing, they may have just been changed: reads them afresh, once. */
-  async function receive(source: Source, request: Request): Promise<Received> {
-    const ring = await keys.read();
-    try {
-      return receiveWith(ring, source, request);
-    } catch (error) {
-      const mayBeOldKeys = error instanceof Problem && keyProblems.has(error.code);
-      if (!mayBeOldKeys || !(await keys.refresh())) throw error;
-      return receiveWith(await keys.read(), source, request);
+  /** Keeps what was refused, if other keys may make a proof of it. In time, or not at all: the sender waits. */
+  async function keepRefused(source: Source, request: Request, error: unknown): Promise<void> {
+    if (!(error instanceof Problem) || source.kept?.route !== request.route) return;
+    // Whoever orders by hand sees the 400; Lark's own event would be gone after its last try.
+    if (error.code === "malformed" && source.section === "lark") {
+      await quarantine.keepAuthentic(source, request, error.code);
+      await passOn(source, request);
     }
+    if (!keptProblems.has(error.code) || error.isHopeless) return;
+    const reason = error.code === "unauthorized" ? (error.reason ?? "") : error.code;
+    await inTime(async () => {
+      const nthOfHour = await quarantine.keepRefused(source, request, reason);
+      const facts = { source: source.section, reason };
+      if (nthOfHour === undefined) log.warn("A refused request was too large or one too many to be kept", facts);
+      if (await startsToFail(parts, source.section, nthOfHour)) {
+        const message = "A source that worked until lately is refused: its keys were changed in its console";
+        log.count("StartedFailing", message, facts, "ERROR");
+      }
+    });
   }
 
-  function receiveWith(ring: KeyRing, source: Source, request: Request): Received {
-    const section = ring[source.section];
-    const receiveRequest = source.routes[request.route];
-    if (!section || !receiveRequest) throw new Problem("not_found");
-    if ("wrong" in section) {
-      throw new Problem("keys_not_filled_in", {
-        reason: `The webhook keys are not filled in: ${section.wrong}`,
-      });
-    }
-    return receiveRequest(request, { keys: section.keys, settings, now: now() });
+  /** Queues a verified request for the second listener of its source, where there is one. */
+  async function passOn({ section }: Source, request: Request): Promise<void> {
+    if ((section !== "lark" && section !== "wechatwork") || !settings[section].forwardTo) return;
+    const message = JSON.stringify(toForward(section, request, now()));
+    if (message.length < maxMessageBytes) await forwards?.sendInOrder(message, section);
+    else log.count("ForwardFailed", "A request is too large to be passed on", { source: section }, "ERROR");
   }
 
-  async function respond(received: Received): Promise<Answer> {
+  /** Waits no longer than a sender can; what fails here is told in the log. */
+  async function inTime(act: () => Promise<void>): Promise<void> {
+    const done = act().catch((error) => log.error("A note could not be written", traceOf(error)));
+    await Promise.race([done, sleep(sideNoteMs)]);
+  }
+
+  async function respond(received: Received, source: Source, request: Request): Promise<Answer> {
     switch (received.kind) {
       case "answer":
         tell(received.notices);
+        if (received.keepAs) await quarantine.keepAuthentic(source, request, received.keepAs);
+        if (received.renamed) await ledger.noteRename(received.renamed.former, received.renamed.next, now());
+        if (received.brakeOn) await putBrakeOn(parts, received.brakeOn);
         return received.answer;
       case "departures": {
         const taken = await Promise.all(received.departures.map((departure) => accept(parts, departure)));
@@ -131,32 +164,32 @@ export function createWebhook(parts: WebhookParts) {
   }
 }
 
-const keyProblems: ReadonlySet<string> = new Set(["unauthorized", "not_found", "keys_not_filled_in"]);
+/** Other keys, or none that are wrong, may make an event of these. */
+const keptProblems: ReadonlySet<string> = new Set(["unauthorized", "keys_not_filled_in"]);
 
-/** The one place where an error becomes an answer. What nobody expected is a 503: the sender comes again. */
-function answerError(error: unknown, route: string, log: Log): Answer {
-  if (!(error instanceof Problem)) {
-    log.count("Unavailable", "A request could not be served", { route, ...traceOf(error) }, "ERROR");
-    return problemAnswer(new Problem("unavailable"));
-  }
-  const facts = { route, code: error.code, reason: error.reason ?? error.detail };
-  if (error.code === "unauthorized") log.count("Refused", "A request could not be verified", facts, "WARN");
-  else if (error.code === "keys_not_filled_in") log.count("KeysNotFilledIn", "A source is not set up", facts, "ERROR");
-  else if (error.code === "malformed") log.count("Malformed", "A verified request could not be read", facts, "ERROR");
-  else log.info("A request was turned away", facts);
-  return problemAnswer(error);
-}
+/** SQS took no longer message for many years. */
+const maxMessageBytes = 256 * 1024;
+
+/** What notes on the side may add to an answer. */
+const sideNoteMs = 300;
 
 /** Builds the function from its environment. */
 export function connectWebhook(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const now = () => new Date();
+  const client = new DynamoDBClient(clientConfig("webhook"));
   const sqs = new SQSClient(clientConfig("webhook"));
   return createWebhook({
-    ledger: createLedger({
-      client: new DynamoDBClient(clientConfig("webhook")),
-      table: readVariable(environment, "ledgerTable"),
+    ledger: createLedger({ client, table: readVariable(environment, "ledgerTable") }),
+    quarantine: createQuarantine({
+      client,
+      table: readVariable(environment, "quarantineTable"),
+      now,
+      random: Math.random,
     }),
     queue: createQueue({ client: sqs, url: readVariable(environment, "queueUrl") }),
+    forwards: environment[variables.forwardsUrl]
+      ? createQueue({ client: sqs, url: readVariable(environment, "forwardsUrl") })
+      : undefined,
     keys: cachedSecret({
       client: new SecretsManagerClient(clientConfig("webhook")),
       secretId: readVariable(environment, "keysSecretId"),
@@ -166,6 +199,7 @@ export function connectWebhook(environment: NodeJS.ProcessEnv, writeLog?: (line:
     settings: readSettings(environment),
     log: createLog("webhook", writeLog),
     now,
+    random: Math.random,
     sleep: wait,
   });
 }

@@ -1,4 +1,5 @@
 import { Duration } from "aws-cdk-lib";
+import type { HttpApi } from "aws-cdk-lib/aws-apigatewayv2";
 import { Alarm, ComparisonOperator, type IMetric, Metric, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
@@ -10,6 +11,7 @@ import { type Metric as MetricName, metricNamespace } from "../lambda/log.ts";
 
 export interface AlarmsProps {
   readonly email: string | undefined;
+  readonly api: HttpApi;
   readonly queue: Queue;
   readonly deadLetters: Queue;
   readonly functions: Readonly<Record<string, LambdaFunction>>;
@@ -19,7 +21,7 @@ export interface AlarmsProps {
 export class Alarms extends Construct {
   readonly topic: Topic;
 
-  constructor(scope: Construct, id: string, { email, queue, deadLetters, functions }: AlarmsProps) {
+  constructor(scope: Construct, id: string, { email, api, queue, deadLetters, functions }: AlarmsProps) {
     super(scope, id);
     this.topic = new Topic(this, "Topic", { enforceSSL: true });
     if (email) this.topic.addSubscription(new EmailSubscription(email));
@@ -33,20 +35,26 @@ export class Alarms extends Construct {
       });
       this.add(name, metric, threshold, advice);
     }
+    const period = Duration.minutes(5);
     this.add(
       "DeadLetters",
-      deadLetters.metricApproximateNumberOfMessagesVisible({ period: Duration.minutes(5), statistic: "Maximum" }),
+      deadLetters.metricApproximateNumberOfMessagesVisible({ period, statistic: "Maximum" }),
       1,
       "Resignations failed for good. Look at the ledger's items with status failed, mend the cause, retry them.",
     );
     this.add(
       "OldestMessage",
-      queue.metricApproximateAgeOfOldestMessage({ period: Duration.minutes(5), statistic: "Maximum" }),
+      queue.metricApproximateAgeOfOldestMessage({ period, statistic: "Maximum" }),
       3_600,
       "A departure has waited for an hour. See the resigner's log: GenAuth is down, refuses the token, or throttles.",
     );
+    this.add(
+      "ServerErrors",
+      api.metricServerError({ period, statistic: "Sum" }),
+      1,
+      "Senders were answered 5xx and come again. See the webhook's log and the access log.",
+    );
     for (const [name, lambda] of Object.entries(functions)) {
-      const period = Duration.minutes(5);
       this.add(
         `${name}Errors`,
         lambda.metricErrors({ period }),
@@ -62,11 +70,11 @@ export class Alarms extends Construct {
     }
   }
 
-  private add(name: string, metric: IMetric, threshold: number, alarmDescription: string): void {
+  private add(name: string, metric: IMetric, threshold: number, advice: string): void {
     const alarm = new Alarm(this, name, {
       metric,
       threshold,
-      alarmDescription,
+      alarmDescription: `${advice} Runbook: docs/runbook.md#${chapterOf(name)}`,
       evaluationPeriods: 1,
       comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       treatMissingData: TreatMissingData.NOT_BREACHING,
@@ -75,8 +83,14 @@ export class Alarms extends Construct {
   }
 }
 
+/** The runbook's chapter of an alarm. */
+const chapterOf = (name: string) =>
+  /(Errors|Throttles)$/.test(name) && name !== "ServerErrors"
+    ? "errors-and-throttles-of-a-function"
+    : name.toLowerCase();
+
 /** Counts of the functions' own. */
-const counted: Partial<Record<MetricName, { threshold: number; periodMinutes?: number; advice: string }>> = {
+export const counted: Partial<Record<MetricName, { threshold: number; periodMinutes?: number; advice: string }>> = {
   BrakeTripped: {
     threshold: 1,
     advice: "More people left than the brake lets through; the rest are held. See who, then approve or cancel them.",
@@ -84,6 +98,11 @@ const counted: Partial<Record<MetricName, { threshold: number; periodMinutes?: n
   Held: {
     threshold: 1,
     advice: "Resignations wait for an operator: list those with status held, approve or cancel them.",
+  },
+  HeldTooLong: {
+    threshold: 1,
+    periodMinutes: 60,
+    advice: "Somebody has been held for more than a day, and may still have access: decide.",
   },
   Failed: {
     threshold: 1,
@@ -97,25 +116,43 @@ const counted: Partial<Record<MetricName, { threshold: number; periodMinutes?: n
   UnusableDeparture: {
     threshold: 1,
     advice:
-      "Somebody left and the event has no usable id: check the Lark app's permissions and lark.userIdField; resign that person by hand.",
+      "Somebody left and the event has no usable id: check the Lark app's permissions and lark.userIdField, then reverify.",
   },
   Malformed: {
     threshold: 1,
     advice: "A verified request could not be read; a departure may be in it. See the webhook's log.",
   },
   Renamed: { threshold: 1, advice: "A WeCom userid was changed: check that GenAuth's sync knows the new one." },
+  ScopeNarrowed: {
+    threshold: 1,
+    advice: "The Lark app sees fewer people now: the brake is on for an hour. Was that meant?",
+  },
   // WeCom tries a departure three times in all: few refusals may be somebody lost.
   Refused: {
     threshold: 3,
     periodMinutes: 60,
     advice:
-      "Requests fail verification: keys were changed in a console, and departures are being lost, or somebody is trying. See the webhook's log.",
+      "Requests fail verification: keys were changed in a console, or somebody is trying. Mend the keys, then reverify.",
   },
-  NotFound: {
+  StartedFailing: {
+    threshold: 1,
+    advice:
+      "A source that worked until lately is refused: its keys were changed in its console. Mend the secret, then reverify.",
+  },
+  ClockDrift: {
     threshold: 3,
     periodMinutes: 60,
+    advice: "Valid signatures are too old or too new: a sender's clock is wrong, or it sends late.",
+  },
+  Silent: {
+    threshold: 1,
+    periodMinutes: 60,
+    advice: "A source that is on has sent nothing for silenceDays: is its subscription still on?",
+  },
+  WrongMapping: {
+    threshold: 1,
     advice:
-      "GenAuth knows nobody by the ids of several leavers, who may keep their access: compare one person's sync relations with lark.userIdField and the provider.",
+      "GenAuth knew nobody for several leavers in a row, who may keep their access: compare one person's sync relations with lark.userIdField and the provider (npm run doctor -- --person).",
   },
   Unavailable: {
     threshold: 1,
@@ -125,6 +162,10 @@ const counted: Partial<Record<MetricName, { threshold: number; periodMinutes?: n
     threshold: 1,
     advice:
       "A notice was given up: its target refuses it. Check the address in the targets secret. No resignation is affected.",
+  },
+  ForwardFailed: {
+    threshold: 1,
+    advice: "The second listener (forwardTo) does not take requests: they are among its dead letters.",
   },
   Unconfirmed: { threshold: 1, advice: "GenAuth said resigned but does not show it: look at the person there." },
 };

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { isPrivate } from "../lambda/forward.ts";
 
 /** What an administrator decides. Everything but `genauth` has a default. */
 export interface ResignWebhookProps {
@@ -17,7 +18,15 @@ export interface ResignWebhookProps {
     readonly appId?: string;
     /** Refuse signed requests whose timestamp is not 10 or 13 digits. @default true */
     readonly strictTimestamp?: boolean;
+    /** Pass every verified request on to this https address, byte for byte: a Lark app has one event address. @default - nowhere */
+    readonly forwardTo?: string;
   };
+  readonly wechatwork?: {
+    /** Pass every verified request on to this https address, byte for byte: WeCom has one callback URL. @default - nowhere */
+    readonly forwardTo?: string;
+  };
+  /** Let `forwardTo` be in a private network, or on this machine. @default false */
+  readonly forwardToPrivate?: boolean;
   /** The providers that signed orders may name. @default ["lark", "lark-international", "wechatwork"] */
   readonly allowedProviders?: readonly string[];
   readonly operators?: {
@@ -37,8 +46,8 @@ export interface ResignWebhookProps {
     readonly secondOperator?: boolean;
   };
   readonly notices?: {
-    /** What people are told of. @default ["resigned", "suspended", "held", "failed", "brake_tripped"] */
-    readonly about?: readonly ("resigned" | "suspended" | "held" | "failed" | "brake_tripped")[];
+    /** What people are told of; `alive` comes once a week. @default ["resigned", "suspended", "held", "failed", "brake_tripped", "alive"] */
+    readonly about?: readonly ("resigned" | "suspended" | "held" | "failed" | "brake_tripped" | "alive")[];
     /** @default "en" */
     readonly language?: "en" | "zh";
   };
@@ -56,6 +65,10 @@ export interface ResignWebhookProps {
   };
   /** Older departures are held, in seconds. @default 86400 */
   readonly maxEventAgeSeconds?: number;
+  /** An alarm when Lark or WeCom is on and has sent nothing for so many days; 0: none. @default 14 */
+  readonly silenceDays?: number;
+  /** An alarm when GenAuth knew nobody for so many departures of a source in a row. @default 3 */
+  readonly notFoundInARow?: number;
   /** Go the whole way but for the call itself: everything is held. @default false */
   readonly dryRun?: boolean;
   /** Look the person up before and after resigning. @default true */
@@ -75,9 +88,23 @@ export interface ResignWebhookProps {
   /** An address on a domain of your own: WeCom takes no other. @default - the address that AWS gives */
   readonly domain?: {
     readonly name: string;
-    /** A certificate for it in AWS Certificate Manager, in the stack's region. */
-    readonly certificateArn: string;
+    /** A certificate for it in AWS Certificate Manager, in the stack's region. Left out: one is made, in the hosted zone. */
+    readonly certificateArn?: string;
+    /** A public hosted zone of this account in Route 53: the name is entered there. @default - enter it yourself */
+    readonly hostedZone?: { readonly id: string; readonly name: string };
   };
+  readonly concurrency?: {
+    /** Webhooks kept warm, for WeCom's one second. Costs by the hour. @default 0 */
+    readonly webhookProvisioned?: number;
+    /** At most so many webhooks at once, and so many kept free for them. @default - what the account has */
+    readonly webhookReserved?: number;
+    /** At most so many resigners at once, 2 to 1000: how hard GenAuth is called. @default 5 */
+    readonly resignerMax?: number;
+  };
+  /** A KMS key of your own for tables, queues and secrets; it must let CloudWatch and SNS use it. @default - keys that AWS keeps */
+  readonly kmsKeyArn?: string;
+  /** AWS X-Ray traces of every function. @default false */
+  readonly xRay?: boolean;
   /** Who hears the alarms. @default - nobody: subscribe to the topic yourself */
   readonly alarmEmail?: string;
   /** How long logs are kept, in days, as CloudWatch offers them. @default 365 */
@@ -97,88 +124,141 @@ type Complete<T> = T extends readonly unknown[]
     : T;
 
 /** The settings with every default filled in. */
-export type Settings = Complete<Omit<ResignWebhookProps, "domain" | "alarmEmail" | "lark" | "slack">> &
-  Pick<ResignWebhookProps, "domain" | "alarmEmail"> & {
-    readonly lark: Required<Omit<NonNullable<ResignWebhookProps["lark"]>, "appId">> & { readonly appId?: string };
-    readonly slack: Required<Omit<NonNullable<ResignWebhookProps["slack"]>, "appId">> & { readonly appId?: string };
+export type Settings = Complete<
+  Omit<ResignWebhookProps, "domain" | "alarmEmail" | "kmsKeyArn" | "lark" | "wechatwork" | "slack" | "concurrency">
+> &
+  Pick<ResignWebhookProps, "domain" | "alarmEmail" | "kmsKeyArn"> & {
+    readonly lark: CompleteBut<"lark", "appId" | "forwardTo">;
+    readonly wechatwork: CompleteBut<"wechatwork", "forwardTo">;
+    readonly slack: CompleteBut<"slack", "appId">;
+    readonly concurrency: CompleteBut<"concurrency", "webhookReserved">;
   };
+
+/** A section in which some settings have no default. */
+type CompleteBut<Section extends keyof ResignWebhookProps, Bare extends string> = Required<
+  Omit<NonNullable<ResignWebhookProps[Section]>, Bare>
+> &
+  Pick<NonNullable<ResignWebhookProps[Section]>, Bare & keyof NonNullable<ResignWebhookProps[Section]>>;
 
 const text = z.string().min(1);
 const count = z.number().int().min(0);
 const provider = text.regex(/^[a-z][a-z0-9-]*$/, "must be a provider's name, as in lark or wechatwork");
-const abouts = ["resigned", "suspended", "held", "failed", "brake_tripped"] as const;
+const abouts = ["resigned", "suspended", "held", "failed", "brake_tripped", "alive"] as const;
 const logDays = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
-const schema = z.strictObject({
-  genauth: z.strictObject({
-    host: z.string().refine(isSafeAddress, "must be https://…, as in https://api.genauth.ai"),
-    userPoolId: text,
-  }),
-  lark: z
-    .strictObject({
-      provider: z.enum(["lark", "lark-international"]).default("lark"),
-      userIdField: z.enum(["open_id", "union_id", "user_id"]).default("open_id"),
-      appId: text.optional(),
-      strictTimestamp: z.boolean().default(true),
-    })
-    .prefault({}),
-  notices: z
-    .strictObject({
-      about: z.array(z.enum(abouts)).default([...abouts]),
-      language: z.enum(["en", "zh"]).default("en"),
-    })
-    .prefault({}),
-  allowedProviders: z.array(provider).min(1).default(["lark", "lark-international", "wechatwork"]),
-  operators: z
-    .strictObject({
-      api: z.array(text).default([]),
-      slack: z.array(text.regex(/^[TE]\w+\/[UW]\w+$/, "must be team id and user id, as in T0123/U0456")).default([]),
-    })
-    .prefault({}),
-  slack: z
-    .strictObject({
-      command: text.startsWith("/").default("/resign"),
-      appId: text.optional(),
-      replyHosts: z.array(text).default(["hooks.slack.com", "hooks.slack-gov.com"]),
-      secondOperator: z.boolean().default(false),
-    })
-    .prefault({}),
-  protected: z
-    .array(text.regex(/^[a-z][a-z0-9-]*:/, 'must begin with a provider, as in "lark:ou_1" or "wechatwork:svc-*"'))
-    .default([]),
-  brake: z
-    .strictObject({
-      perHour: count.default(20),
-      // The brake's log is one item of the ledger, which holds 400 kB.
-      perDay: count.max(5000).default(50),
-      percentPerDay: z.number().min(0).max(100).default(10),
-      headcount: z.union([z.literal("ask"), count.min(1)], 'must be a number of people, or "ask"').default("ask"),
-    })
-    .prefault({}),
-  maxEventAgeSeconds: count.min(1).default(86_400),
-  dryRun: z.boolean().default(false),
-  lookUp: z.boolean().default(true),
-  graceDays: z.number().min(0).max(90).default(0),
-  endSessionsIn: z.array(text).max(50).default([]),
-  retry: z
-    .strictObject({
-      firstDelaySeconds: z.number().min(0).default(5),
-      maxDelaySeconds: z.number().min(0).max(43_000).default(900),
-      giveUpAfterSeconds: z.number().min(0).max(1_000_000).default(172_800),
-    })
-    .prefault({}),
-  domain: z.strictObject({ name: text, certificateArn: text.startsWith("arn:") }).optional(),
-  alarmEmail: z.email().optional(),
-  logRetentionDays: z
-    .number()
-    .refine((days) => logDays.includes(days), `must be one of ${logDays.join(", ")}`)
-    .default(365),
-  throttle: z
-    .strictObject({ ratePerSecond: z.number().min(1).default(50), burst: count.min(1).default(100) })
-    .prefault({}),
-});
+const forwardTo = z
+  .string()
+  .refine((address) => isSafeAddress(address, true), "must be https://…, as in https://sync.example.com/lark");
+
+const schema = z
+  .strictObject({
+    genauth: z.strictObject({
+      host: z.string().refine((address) => isSafeAddress(address), "must be https://…, as in https://api.genauth.ai"),
+      userPoolId: text,
+    }),
+    lark: z
+      .strictObject({
+        provider: z.enum(["lark", "lark-international"]).default("lark"),
+        userIdField: z.enum(["open_id", "union_id", "user_id"]).default("open_id"),
+        appId: text.optional(),
+        strictTimestamp: z.boolean().default(true),
+        forwardTo: forwardTo.optional(),
+      })
+      .prefault({}),
+    wechatwork: z.strictObject({ forwardTo: forwardTo.optional() }).prefault({}),
+    forwardToPrivate: z.boolean().default(false),
+    notices: z
+      .strictObject({
+        about: z.array(z.enum(abouts)).default([...abouts]),
+        language: z.enum(["en", "zh"]).default("en"),
+      })
+      .prefault({}),
+    allowedProviders: z.array(provider).min(1).default(["lark", "lark-international", "wechatwork"]),
+    operators: z
+      .strictObject({
+        api: z.array(text).default([]),
+        slack: z.array(text.regex(/^[TE]\w+\/[UW]\w+$/, "must be team id and user id, as in T0123/U0456")).default([]),
+      })
+      .prefault({}),
+    slack: z
+      .strictObject({
+        command: text.startsWith("/").default("/resign"),
+        appId: text.optional(),
+        replyHosts: z.array(text).default(["hooks.slack.com", "hooks.slack-gov.com"]),
+        secondOperator: z.boolean().default(false),
+      })
+      .prefault({}),
+    protected: z
+      .array(text.regex(/^[a-z][a-z0-9-]*:/, 'must begin with a provider, as in "lark:ou_1" or "wechatwork:svc-*"'))
+      .default([]),
+    brake: z
+      .strictObject({
+        perHour: count.default(20),
+        // The brake's log is one item of the ledger, which holds 400 kB.
+        perDay: count.max(5000).default(50),
+        percentPerDay: z.number().min(0).max(100).default(10),
+        headcount: z.union([z.literal("ask"), count.min(1)], 'must be a number of people, or "ask"').default("ask"),
+      })
+      .prefault({}),
+    maxEventAgeSeconds: count.min(1).default(86_400),
+    silenceDays: count.default(14),
+    notFoundInARow: count.min(1).default(3),
+    dryRun: z.boolean().default(false),
+    lookUp: z.boolean().default(true),
+    graceDays: z.number().min(0).max(90).default(0),
+    endSessionsIn: z.array(text).max(50).default([]),
+    retry: z
+      .strictObject({
+        firstDelaySeconds: z.number().min(0).default(5),
+        maxDelaySeconds: z.number().min(0).max(43_000).default(900),
+        giveUpAfterSeconds: z.number().min(0).max(1_000_000).default(172_800),
+      })
+      .prefault({}),
+    domain: z
+      .strictObject({
+        name: text,
+        certificateArn: text.startsWith("arn:").optional(),
+        hostedZone: z.strictObject({ id: text, name: text }).optional(),
+      })
+      .refine(
+        ({ certificateArn, hostedZone }) => certificateArn ?? hostedZone,
+        'needs certificateArn, or hostedZone, as in { "id": "Z0123", "name": "example.com" }',
+      )
+      .optional(),
+    concurrency: z
+      .strictObject({
+        webhookProvisioned: count.default(0),
+        webhookReserved: count.min(1).optional(),
+        resignerMax: count.min(2).max(1000).default(5),
+      })
+      .refine(
+        ({ webhookProvisioned, webhookReserved = webhookProvisioned }) => webhookProvisioned <= webhookReserved,
+        "webhookProvisioned must not be more than webhookReserved",
+      )
+      .prefault({}),
+    kmsKeyArn: text.regex(/^arn:[^:]+:kms:/, "must be a KMS key's ARN, as in arn:aws:kms:…:key/…").optional(),
+    xRay: z.boolean().default(false),
+    alarmEmail: z.email().optional(),
+    logRetentionDays: z
+      .number()
+      .refine((days) => logDays.includes(days), `must be one of ${logDays.join(", ")}`)
+      .default(365),
+    throttle: z
+      .strictObject({ ratePerSecond: z.number().min(1).default(50), burst: count.min(1).default(100) })
+      .prefault({}),
+  })
+  .superRefine(({ lark, wechatwork, forwardToPrivate }, context) => {
+    for (const [section, { forwardTo: address }] of Object.entries({ lark, wechatwork })) {
+      if (forwardToPrivate || !address || !isPrivate(new URL(address).hostname.replace(/^\[|\]$/g, ""))) continue;
+      context.addIssue({
+        code: "custom",
+        path: [section, "forwardTo"],
+        message: "is a private address: where that is meant, set forwardToPrivate",
+      });
+    }
+  });
 
 /** Fills the defaults in. Throws an error that names each wrong setting and what is wrong with it. */
 export function parseSettings(props: unknown): Settings {
@@ -188,10 +268,10 @@ export function parseSettings(props: unknown): Settings {
   throw new Error(`The settings (cdk.json, context "resignWebhook") are wrong:\n${lines.join("\n")}`);
 }
 
-/** Whether GenAuth's token may be sent there: over TLS, or to this machine. */
-function isSafeAddress(address: string): boolean {
+/** Whether a token or people's data may be sent there: over TLS, or to this machine. */
+function isSafeAddress(address: string, mayHavePath = false): boolean {
   if (!URL.canParse(address)) return false;
   const { protocol, hostname, pathname } = new URL(address);
   const isLocal = ["127.0.0.1", "localhost", "[::1]"].includes(hostname);
-  return pathname === "/" && (protocol === "https:" || (protocol === "http:" && isLocal));
+  return (mayHavePath || pathname === "/") && (protocol === "https:" || (protocol === "http:" && isLocal));
 }

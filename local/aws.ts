@@ -1,7 +1,7 @@
-import { CreateTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { CreateTableCommand, DynamoDBClient, type KeySchemaElement } from "@aws-sdk/client-dynamodb";
 import dynalite from "dynalite";
 import { startFauxqs } from "fauxqs";
-import { ledgerIndexes } from "../lambda/table.ts";
+import { ledgerTable, quarantineTable } from "../lambda/table.ts";
 import { type Listening, listen, readBody, sendJson, serve } from "./listen.ts";
 
 /** The AWS services that the functions use, on loopback, speaking their real protocols. */
@@ -28,11 +28,13 @@ export async function startAws() {
 
     /** Creates a queue and gives back its URL. */
     createQueue(name: string, visibilityTimeoutSeconds: number): string {
-      sqs.createQueue(name, { attributes: { VisibilityTimeout: String(visibilityTimeoutSeconds) } });
+      const isFifo = name.endsWith(".fifo") && { FifoQueue: "true" };
+      sqs.createQueue(name, { attributes: { VisibilityTimeout: String(visibilityTimeoutSeconds), ...isFifo } });
       return `${process.env.AWS_ENDPOINT_URL_SQS}/000000000000/${name}`;
     },
 
-    createTable,
+    createLedgerTable: (name: string) => createTable(name, ledgerTable),
+    createQuarantineTable: (name: string) => createTable(name, quarantineTable),
 
     async close(): Promise<void> {
       await Promise.all([sqs.stop(), dynamodb.close(), secretsManager.close()]);
@@ -40,28 +42,41 @@ export async function startAws() {
   };
 }
 
-/** Creates the ledger's table as the stack does. */
-async function createTable(name: string): Promise<void> {
-  const attributes = new Set(["id", ...ledgerIndexes.flatMap(({ partitionKey, sortKey }) => [partitionKey, sortKey])]);
+/** Creates a table as the stack does. */
+async function createTable(name: string, table: typeof ledgerTable | typeof quarantineTable): Promise<void> {
+  const { indexes, ...keys } = table;
+  const names = [keys, ...indexes].flatMap(({ partitionKey, sortKey }) =>
+    sortKey ? [partitionKey, sortKey] : partitionKey,
+  );
   const client = new DynamoDBClient();
   await client.send(
     new CreateTableCommand({
       TableName: name,
       BillingMode: "PAY_PER_REQUEST",
-      KeySchema: [{ AttributeName: "id", KeyType: "HASH" }],
-      AttributeDefinitions: [...attributes].map((AttributeName) => ({ AttributeName, AttributeType: "S" })),
-      GlobalSecondaryIndexes: ledgerIndexes.map((index) => ({
-        IndexName: index.name,
-        KeySchema: [
-          { AttributeName: index.partitionKey, KeyType: "HASH" },
-          { AttributeName: index.sortKey, KeyType: "RANGE" },
-        ],
-        Projection: { ProjectionType: "ALL" },
-      })),
+      KeySchema: toSchema(keys),
+      AttributeDefinitions: [...new Set(names)].map((AttributeName) => ({ AttributeName, AttributeType: "S" })),
+      ...(indexes.length > 0 && {
+        GlobalSecondaryIndexes: indexes.map((index) => ({
+          IndexName: index.name,
+          KeySchema: toSchema(index),
+          Projection: { ProjectionType: "ALL" as const },
+        })),
+      }),
     }),
   );
   client.destroy();
 }
+
+const toSchema = ({
+  partitionKey,
+  sortKey,
+}: {
+  partitionKey: string;
+  sortKey: string | undefined;
+}): KeySchemaElement[] => [
+  { AttributeName: partitionKey, KeyType: "HASH" },
+  ...(sortKey === undefined ? [] : [{ AttributeName: sortKey, KeyType: "RANGE" as const }]),
+];
 
 /** Secrets Manager's GetSecretValue, as the SDK calls it. */
 async function startSecretsManager(): Promise<Listening & { put(id: string, text: string): void; calls(): number }> {

@@ -1,21 +1,26 @@
 import type { IncomingMessage } from "node:http";
 import type { APIGatewayProxyEventV2, Context } from "aws-lambda";
 import type { Answer } from "../lambda/http.ts";
-import { routes } from "../lambda/sources/index.ts";
 import { type Listening, listen, readBody, sendJson, serve } from "./listen.ts";
 
 const timeoutMs = 29_000;
 
-/** What API Gateway's HTTP API does in front of the function: routes, and payload format 2.0. */
+type Handler = (event: APIGatewayProxyEventV2, context: Context) => Promise<Answer>;
+
+/** What API Gateway's HTTP API does in front of the functions: routes, and payload format 2.0. */
 export function startHttpFront(
-  handler: (event: APIGatewayProxyEventV2, context: Context) => Promise<Answer>,
+  functions: readonly [routes: ReadonlyMap<string, unknown>, handler: Handler][],
   port: number,
 ): Promise<Listening> {
+  const handlers = new Map(
+    functions.flatMap(([routes, handler]) => [...routes.keys()].map((route) => [route, handler])),
+  );
   const server = serve(async (request, response) => {
     const body = await readBody(request);
     if (!body) return sendJson(response, 413, { message: "Request Entity Too Large" });
-    const event = toEvent(request, body);
-    if (!event) return sendJson(response, 404, { message: "Not Found" });
+    const event = toEvent(request, body, [...handlers.keys()]);
+    const handler = event && handlers.get(event.routeKey);
+    if (!handler) return sendJson(response, 404, { message: "Not Found" });
 
     const endsAt = Date.now() + timeoutMs;
     const context = { getRemainingTimeInMillis: () => endsAt - Date.now() } as Context;
@@ -25,9 +30,13 @@ export function startHttpFront(
   return listen(server, port);
 }
 
-function toEvent(request: IncomingMessage, body: Buffer): APIGatewayProxyEventV2 | undefined {
+function toEvent(
+  request: IncomingMessage,
+  body: Buffer,
+  routes: readonly string[],
+): APIGatewayProxyEventV2 | undefined {
   const [rawPath = "/", rawQueryString = ""] = split(request.url ?? "/", "?");
-  const matched = match(`${request.method} ${rawPath}`);
+  const matched = match(`${request.method} ${rawPath}`, routes);
   if (!matched) return undefined;
   const headers = Object.fromEntries(
     Object.entries(request.headersDistinct).map(([name, values]) => [name, values?.join(",")]),
@@ -46,8 +55,8 @@ function toEvent(request: IncomingMessage, body: Buffer): APIGatewayProxyEventV2
   } as unknown as APIGatewayProxyEventV2;
 }
 
-function match(called: string): { route: string; id?: string } | undefined {
-  for (const route of routes.keys()) {
+function match(called: string, routes: readonly string[]): { route: string; id?: string } | undefined {
+  for (const route of routes) {
     if (route === called) return { route };
     const [before = "", after] = split(route, "{id}");
     if (after === undefined || !called.startsWith(before) || !called.endsWith(after)) continue;

@@ -3,6 +3,7 @@ import { confirm } from "@inquirer/prompts";
 import Table from "cli-table3";
 import { Command, Option } from "commander";
 import { stringify } from "csv-stringify/sync";
+import type { HourCount } from "../lambda/quarantine.ts";
 import { type operatorView, statuses } from "../lambda/resignation.ts";
 import { first, readKeys } from "./files.ts";
 import { send, signApi } from "./sign.ts";
@@ -79,6 +80,33 @@ for (const [name, description] of [
       act(name, ids, options),
     );
 }
+
+add("quarantine", "what was refused or could not be read in the last 14 days, counted").action(
+  async (options: Common) => {
+    const { items } = await call<{ items: HourCount[] }>(options, "GET", "/quarantine");
+    print(items, options, () => {
+      const table = new Table({ ...plain(), head: ["source", "reason", "how many", "first", "last"] });
+      for (const row of bySourceAndReason(items)) table.push(row);
+      console.log(items.length > 0 ? table.toString() : "Nothing was refused.");
+    });
+  },
+);
+
+add("reverify", "verify it again with the keys of today: who left becomes held").action(async (options: Common) => {
+  const total = { looked: 0, verified: 0, departures: 0 };
+  let after: string | undefined;
+  do {
+    const page = await call<typeof total & { next?: string }>(options, "POST", "/quarantine/reverify", { after });
+    for (const name of ["looked", "verified", "departures"] as const) total[name] += page[name];
+    after = page.next;
+  } while (after);
+  print(total, options, () => {
+    const { looked, verified, departures } = total;
+    console.log(`${looked} were kept, ${verified} verify now, ${departures} departures are in the ledger.`);
+    if (departures > 0) console.log("They wait for an operator: npm run ledger -- list --status held");
+    if (verified < looked) console.log(`${looked - verified} still do not: they stay for the rest of their 14 days.`);
+  });
+});
 
 withFilter(add("export", "the trail for auditors, the newest first"))
   .addOption(new Option("--format <format>", "csv or jsonl").choices(["csv", "jsonl"]).default("csv"))
@@ -165,6 +193,18 @@ async function* all(options: Common, { status, user, since }: Filter): AsyncGene
     yield* page.items;
     cursor = page.nextCursor;
   } while (cursor);
+}
+
+function bySourceAndReason(items: HourCount[]): [string, string, number, string, string][] {
+  const rows = new Map<string, [string, string, number, string, string]>();
+  for (const { source, hour, reasons } of items) {
+    for (const [reason, count] of Object.entries(reasons)) {
+      const key = `${source} ${reason}`;
+      const [, , before, first] = rows.get(key) ?? [source, reason, 0, hour, hour];
+      rows.set(key, [source, reason, before + count, first, hour]);
+    }
+  }
+  return [...rows.values()];
 }
 
 async function call<T>({ url, key }: Common, method: "GET" | "POST", path: string, body?: object): Promise<T> {

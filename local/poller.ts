@@ -10,7 +10,7 @@ export function startPoller(
   client: SQSClient,
   queueUrl: string,
   handler: (event: SQSEvent) => Promise<SQSBatchResponse>,
-  concurrency = 4,
+  { concurrency = 4, batchSize = 10 } = {},
 ): Poller {
   const stopped = new AbortController();
 
@@ -28,12 +28,17 @@ export function startPoller(
   }
 
   async function receive(): Promise<void> {
-    const command = new ReceiveMessageCommand({ QueueUrl: queueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 5 });
+    const command = new ReceiveMessageCommand({
+      QueueUrl: queueUrl,
+      MaxNumberOfMessages: batchSize,
+      WaitTimeSeconds: 5,
+      MessageSystemAttributeNames: ["ApproximateReceiveCount"],
+    });
     const { Messages = [] } = await client.send(command, { abortSignal: stopped.signal });
     if (Messages.length === 0) return;
     const Records = Messages.map(
-      ({ Body, MessageId, ReceiptHandle }) =>
-        ({ body: Body, messageId: MessageId, receiptHandle: ReceiptHandle }) as SQSRecord,
+      ({ Body, MessageId, ReceiptHandle, Attributes }) =>
+        ({ body: Body, messageId: MessageId, receiptHandle: ReceiptHandle, attributes: Attributes }) as SQSRecord,
     );
     const { batchItemFailures } = await handler({ Records });
     const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));

@@ -2,9 +2,12 @@ import { generateKeyPairSync, randomInt, randomUUID } from "node:crypto";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { variables } from "../lambda/environment.ts";
+import { connectForwarder } from "../lambda/forwarder.ts";
 import { createLedger } from "../lambda/ledger.ts";
 import { connectNotifier } from "../lambda/notifier.ts";
 import { connectResigner } from "../lambda/resigner.ts";
+import { connectReverifier } from "../lambda/reverifier.ts";
+import { quarantineRoutes, routes } from "../lambda/sources/index.ts";
 import { connectSweep } from "../lambda/sweep.ts";
 import { connectWebhook } from "../lambda/webhook.ts";
 import { parseSettings } from "../lib/settings.ts";
@@ -57,6 +60,8 @@ export async function startStack(options: {
   targets?: object;
   /** What stands in the secret *GenAuth token*. */
   token?: object;
+  /** Those of a stack before this one. */
+  tables?: { ledger: string; quarantine: string };
   port?: number;
   sweepEverySeconds?: number;
   /** Start no resigner: for tests that call it themselves. */
@@ -79,43 +84,65 @@ export async function startStack(options: {
   const name = `resign-webhook-${randomUUID().slice(0, 8)}`;
   const parsed = parseSettings(localSettings(settings, genauth));
 
-  await aws.createTable(name);
+  const { tables = { ledger: name, quarantine: `${name}-quarantine` } } = options;
+  if (!options.tables) {
+    await aws.createLedgerTable(tables.ledger);
+    await aws.createQuarantineTable(tables.quarantine);
+  }
   aws.putSecret(`${name}/keys`, JSON.stringify(keys));
   aws.putSecret(`${name}/token`, JSON.stringify(token));
   aws.putSecret(`${name}/targets`, JSON.stringify(options.targets ?? {}));
   const deadLettersUrl = aws.createQueue(`${name}-dead`, 30);
   const queueUrl = aws.createQueue(name, 120);
   const noticesUrl = aws.createQueue(`${name}-notices`, 120);
+  const forwardsUrl = aws.createQueue(`${name}-forwards.fifo`, 120);
   const environment = {
     [variables.settings]: JSON.stringify(parsed),
     [variables.keysSecretId]: `${name}/keys`,
     [variables.tokenSecretId]: `${name}/token`,
-    [variables.ledgerTable]: name,
+    [variables.ledgerTable]: tables.ledger,
+    [variables.quarantineTable]: tables.quarantine,
     [variables.queueUrl]: queueUrl,
     [variables.deadLettersUrl]: deadLettersUrl,
     [variables.noticesUrl]: noticesUrl,
     [variables.targetsSecretId]: `${name}/targets`,
+    [variables.forwardsUrl]: forwardsUrl,
   };
 
   const webhook = connectWebhook(environment, writeLog);
+  const reverifier = connectReverifier(environment, writeLog);
   const resigner = connectResigner(environment, writeLog);
   const notifier = connectNotifier(environment, writeLog);
   const sweep = connectSweep(environment, writeLog);
-  const front = await startHttpFront(webhook, port);
+  const forwarder = connectForwarder(
+    { ...environment, [variables.deadLettersUrl]: aws.createQueue(`${name}-forwards-dead.fifo`, 30) },
+    writeLog,
+  );
+  const front = await startHttpFront(
+    [
+      [routes, webhook],
+      [quarantineRoutes, reverifier],
+    ],
+    port,
+  );
   const client = new SQSClient();
   const pollers = isPolling
-    ? [startPoller(client, queueUrl, resigner), startPoller(client, noticesUrl, notifier, 1)]
+    ? [
+        startPoller(client, queueUrl, resigner),
+        startPoller(client, noticesUrl, notifier, { concurrency: 1 }),
+        startPoller(client, forwardsUrl, forwarder, { concurrency: 2, batchSize: 1 }),
+      ]
     : [];
   const sweeping = setInterval(() => void sweep().catch(console.error), sweepEverySeconds * 1000);
 
   return {
     url: front.url,
-    table: name,
+    table: tables.ledger,
     queueUrl,
     deadLettersUrl,
     environment,
     settings: parsed,
-    ledger: createLedger({ client: new DynamoDBClient(), table: name }),
+    ledger: createLedger({ client: new DynamoDBClient(), table: tables.ledger }),
     resigner,
     sweep,
     putKeys: (next: object) => aws.putSecret(`${name}/keys`, JSON.stringify(next)),

@@ -20,7 +20,7 @@ export function toRequest({ method, path, headers, body }: SignedRequest): Reque
     id: undefined,
     rawQuery,
     body: Buffer.from(body),
-    header: (name) => names[name],
+    headers: names,
   };
 }
 

@@ -2,11 +2,15 @@
  * Least privilege, proved: what each function really calls is what its role in the template grants, no less and
  * no more. Lambda itself polls and logs with the same roles; those actions are named here.
  */
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { App } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { toForward } from "../lambda/forward.ts";
+import { createQuarantine } from "../lambda/quarantine.ts";
 import { isUnderWay, type SyncRelation, toResignation } from "../lambda/resignation.ts";
+import { lark as larkSource } from "../lambda/sources/lark.ts";
 import { ResignWebhookStack } from "../lib/resign-webhook.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
@@ -16,6 +20,7 @@ import { larkDeleted, send, signApi, signLark, signSlack, slackClick, slackComma
 import { startSlackStandIn } from "../local/slack.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 import { type AwsCall, services, startAwsProxy } from "./aws-proxy.ts";
+import { toRequest } from "./parts.ts";
 
 const called: Record<string, Set<string>> = {};
 const keys = newKeys();
@@ -43,11 +48,14 @@ function note({ service, caller, action, body }: AwsCall): "pass" {
 }
 
 /** The local resource by its name in the template. */
-function resource(caller: string, { IndexName, QueueUrl, SecretId }: Record<string, unknown>): string {
+function resource(caller: string, { IndexName, QueueUrl, SecretId, TableName }: Record<string, unknown>): string {
   if (typeof IndexName === "string") return IndexName;
   if (typeof SecretId === "string")
     return { keys: "Keys", token: "Token", targets: "Targets" }[SecretId.split("/")[1] ?? ""] ?? SecretId;
+  if (typeof TableName === "string") return TableName.endsWith("-quarantine") ? "Quarantine" : "Ledger";
   if (typeof QueueUrl !== "string") return "";
+  if (QueueUrl.endsWith("-forwards.fifo")) return "Forwards";
+  if (QueueUrl.endsWith("-forwards-dead.fifo")) return "ForwardsDeadLetters";
   if (QueueUrl.endsWith("-notices")) return "Notices";
   if (QueueUrl.endsWith("-dead")) return caller === "notifier" ? "NoticesDeadLetters" : "DeadLetters";
   return "Queue";
@@ -59,7 +67,10 @@ const ofLambda = /^(logs:|sqs:(ReceiveMessage|DeleteMessage|GetQueueAttributes))
 function granted(): Record<string, Set<string>> {
   const app = new App({ context: { "aws:cdk:bundling-stacks": [] } });
   const template = Template.fromStack(
-    new ResignWebhookStack(app, "Test", { genauth: { host: "https://api.genauth.ai", userPoolId: "pool" } }),
+    new ResignWebhookStack(app, "Test", {
+      genauth: { host: "https://api.genauth.ai", userPoolId: "pool" },
+      lark: { forwardTo: "https://sync.example.com" },
+    }),
   );
   const found: Record<string, Set<string>> = {};
   for (const [id, { Properties }] of Object.entries(template.findResources("AWS::IAM::Policy"))) {
@@ -83,7 +94,9 @@ function nameOf(arn: unknown): string {
   const index = /\/index\/(\w+)/.exec(text)?.[1];
   return (
     index ??
-    /ResignWebhook(Keys|Token|Targets|NoticesDeadLetters|DeadLetters|Notices|Queue)[0-9A-F]{8}/.exec(text)?.[1] ??
+    /ResignWebhook(Keys|Token|Targets|Ledger|Quarantine|(Notices|Forwards)?DeadLetters|Notices|Forwards|Queue)[0-9A-F]{8}/.exec(
+      text,
+    )?.[1] ??
     ""
   );
 }
@@ -92,7 +105,11 @@ test("each function calls what it may, and may call nothing else", async () => {
   const standIns = await startNoticeStandIns();
   const slack = await startSlackStandIn();
   const who = { team: "T0LOCAL", user: "U0ALICE" };
-  const settings = { retry: { firstDelaySeconds: 1, maxDelaySeconds: 1, giveUpAfterSeconds: 2 } };
+  const settings = {
+    retry: { firstDelaySeconds: 1, maxDelaySeconds: 1, giveUpAfterSeconds: 2 },
+    lark: { forwardTo: "http://127.0.0.1:9" },
+    forwardToPrivate: true,
+  };
   const stack = await startStack({ aws, genauth, keys, settings, targets: standIns.targets });
   const api = (method: "GET" | "POST", path: string, body?: object) =>
     send(signApi({ method, path, body }, keys.api.ops), stack.url);
@@ -140,6 +157,26 @@ test("each function calls what it may, and may call nothing else", async () => {
   await stack.ledger.enter(toResignation(departure, new Date(Date.now() - 600_000)));
   await stack.sweep();
   await settled("lark:ou_demo_4");
+  // Refused, kept, counted, and verified again: somebody left, somebody is back, and one who is known.
+  const wrong = { encryptKey: "wrong" };
+  const { lark } = keys;
+  const back = larkDeleted({ open_id: "ou_demo_5" }, { token: lark.verificationToken });
+  const created = { ...back, header: { ...back.header, event_id: "back", event_type: "contact.user.created_v3" } };
+  expect((await send(signLark(back, wrong), stack.url)).status).toBe(401);
+  const client = new DynamoDBClient();
+  const table = stack.environment.QUARANTINE_TABLE;
+  const quarantine = createQuarantine({ client, table, now: () => new Date(), random: Math.random });
+  for (const event of [created, back]) await quarantine.keepRefused(larkSource, toRequest(signLark(event, lark)), "");
+  await quarantine.keepRefused(larkSource, toRequest(left), "");
+  await api("GET", "/quarantine");
+  await api("POST", "/quarantine/reverify", {});
+  // A second listener that is away, and has been for two days.
+  const forward = toForward("lark", toRequest(left), new Date(Date.now() - 2 * 86_400_000));
+  const toForwards = { QueueUrl: stack.environment.FORWARDS_URL, MessageBody: JSON.stringify(forward) };
+  await new SQSClient().send(
+    new SendMessageCommand({ ...toForwards, MessageGroupId: "old", MessageDeduplicationId: "old" }),
+  );
+  await expect.poll(() => called.forwarder?.size, { timeout: 10_000 }).toBe(2);
   // Notices that are not taken: told again later, and given up.
   standIns.answer(() => ({ status: 500 }));
   const noticesUrl = stack.environment.NOTICES_URL;

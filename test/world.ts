@@ -39,7 +39,7 @@ let tables = 0;
 
 export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, changes: object, random: () => number) {
   tables += 1;
-  await aws.createTable(`world-${tables}`);
+  await aws.createLedgerTable(`world-${tables}`);
   simulator.reset();
   const given = settings({
     retry: { firstDelaySeconds: 1, maxDelaySeconds: 10 },
@@ -69,6 +69,8 @@ export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, cha
     delay: async () => {},
     bury: async () => {},
   };
+
+  const notices = { send: async () => {} };
 
   /** The same parts, for a holder that dies before its n-th call: that call and all later ones do not happen. */
   function mortal(crashAt: number | null | undefined, failAt?: number) {
@@ -117,7 +119,7 @@ export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, cha
     const parts = mortal(crashAt, failAt);
     const resigner = createResigner({
       ...parts,
-      notices: { send: async () => {} },
+      notices,
       genauth: watched(parts),
       settings: given,
       log,
@@ -153,7 +155,7 @@ export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, cha
         await Promise.all(Array.from({ length: one.together ?? 1 }, () => work(one.crashAt, one.failAt)));
         return;
       case "sweep":
-        await tolerate(() => createSweep({ ...mortal(one.crashAt), log, now })());
+        await tolerate(() => createSweep({ ...mortal(one.crashAt), notices, settings: given, log, now })());
         return;
       case "pass":
         nowMs += one.seconds * 1000;
@@ -195,7 +197,7 @@ export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, cha
     simulator.fail({ mode: "none" });
     for (let round = 0; round < 12; round += 1) {
       nowMs += 400_000;
-      await createSweep({ ledger, queue, log, now })();
+      await createSweep({ ledger, queue, notices, settings: given, log, now })();
       for (let messages = waiting.length; messages > 0; messages -= 1) await work();
     }
   }

@@ -6,7 +6,7 @@
 import { createHmac, createPublicKey, timingSafeEqual, verify as verifySignature } from "node:crypto";
 import * as z from "zod/mini";
 import { decodeUtf8, json, parseJson, parseQuery, type Request } from "../http.ts";
-import { malformed, Problem, refused } from "../problem.ts";
+import { malformed, Problem, refused, unreadable } from "../problem.ts";
 import {
   type Departure,
   operatorView,
@@ -19,7 +19,7 @@ import {
   view,
 } from "../resignation.ts";
 import { apiKeyBytes, type Keys } from "../secrets.ts";
-import type { ActName, Context, Received, Source } from "./index.ts";
+import type { ActName, Context, Received, Review, Source } from "./index.ts";
 import { findEvery, sha256, strictBase64 } from "./proof.ts";
 
 export const api: Source<"api"> = {
@@ -32,6 +32,16 @@ export const api: Source<"api"> = {
     "POST /resignations/{id}/cancel": act("cancel"),
     "POST /resignations/{id}/retry": act("retry"),
   },
+  kept: {
+    route: "POST /resignations",
+    headers: ["webhook-id", "webhook-timestamp", "webhook-signature", "content-type"],
+  },
+};
+
+/** The operators' view of what was refused. */
+export const quarantine: Source<"api", Review> = {
+  section: "api",
+  routes: { "GET /quarantine": count, "POST /quarantine/reverify": reverify },
 };
 
 const toleranceSeconds = 300;
@@ -39,9 +49,10 @@ const maxWaitSeconds = 20;
 
 function order(request: Request, { keys, settings, now }: Context<"api">): Received {
   const { caller, messageId } = verify(request, keys, now);
-  const { userId, reason, occurredAt } = readOrder(request, settings.allowedProviders, now);
+  const { userId, reason, occurredAt, isProposal } = readOrder(request, settings.allowedProviders, now);
+  if (isProposal) demandOperator(caller, settings.operators.api);
   const departure: Departure = {
-    source: "api",
+    ...(isProposal ? { source: "reconcile", approvalNeeded: "Proposed by a reconciliation" } : { source: "api" }),
     eventId: `${caller}/${messageId}`,
     userId,
     occurredAt,
@@ -49,7 +60,7 @@ function order(request: Request, { keys, settings, now }: Context<"api">): Recei
     ...(reason !== undefined && { reason }),
     contentHash: sha256(request.body).toString("hex"),
   };
-  const waitSeconds = readWait(request.header("prefer"));
+  const waitSeconds = readWait(request.headers.prefer);
   return {
     kind: "departures",
     departures: [departure],
@@ -100,14 +111,26 @@ function act(name: ActName) {
   };
 }
 
+function count(request: Request, { keys, settings, now }: Context<"api">): Review {
+  demandOperator(verify(request, keys, now).caller, settings.operators.api);
+  return { kind: "count" };
+}
+
+function reverify(request: Request, { keys, settings, now }: Context<"api">): Review {
+  demandOperator(verify(request, keys, now).caller, settings.operators.api);
+  const { after } = orMalformed(reverifySchema, readBody(request));
+  return { kind: "reverify", after };
+}
+
 /** Gives back whose key signed the request. Any of the signatures with any of the caller's keys will do. */
 function verify(request: Request, callers: Keys["api"], now: Date): { caller: string; messageId: string } {
-  const messageId = request.header("webhook-id") ?? "";
-  const timestamp = request.header("webhook-timestamp") ?? "";
-  const signatures = (request.header("webhook-signature") ?? "").split(" ").map(readSignature);
+  const messageId = request.headers["webhook-id"] ?? "";
+  const timestamp = request.headers["webhook-timestamp"] ?? "";
+  const signatures = (request.headers["webhook-signature"] ?? "").split(" ").map(readSignature);
   // The dot separates what is signed: an id that holds one could move the border.
-  if (!/^[A-Za-z0-9_-]{1,256}$/.test(messageId)) throw refused("webhook-id");
-  if (!/^\d{1,12}$/.test(timestamp)) throw refused("webhook-timestamp form");
+  if (!/^[A-Za-z0-9_-]{1,256}$/.test(messageId)) throw unreadable("webhook-id");
+  if (!/^\d{1,12}$/.test(timestamp)) throw unreadable("webhook-timestamp form");
+  if (signatures.every((signature) => signature === undefined)) throw unreadable("webhook-signature form");
 
   const signed = Buffer.concat([Buffer.from(`${messageId}.${timestamp}.`), request.body]);
   const proven = findEvery(Object.entries(callers), ([, keys]) =>
@@ -150,7 +173,14 @@ const reasonSchema = z.optional(z.string().check(z.maxLength(500)));
 const operatorName = z.string().check(z.minLength(1), z.maxLength(100));
 const actSchema = z.strictObject({ operator: operatorName, reason: reasonSchema });
 
-const optionalFields = { reason: reasonSchema, occurredAt: z.optional(z.iso.datetime({ offset: true })) };
+const reverifySchema = z.strictObject({ after: z.optional(z.string()) });
+
+const optionalFields = {
+  reason: reasonSchema,
+  occurredAt: z.optional(z.iso.datetime({ offset: true })),
+  /** By an operator: enter it as held, found by a comparison of the directories. */
+  propose: z.optional(z.boolean()),
+};
 const orderSchema = z.union([
   z.strictObject({ userId: z.unknown().check(z.refine((given) => given !== undefined)), ...optionalFields }),
   z.strictObject({ provider: z.string(), userIdInIdp: z.unknown(), ...optionalFields }),
@@ -173,7 +203,7 @@ function readOrder(request: Request, allowedProviders: readonly string[], now: D
         "reason at most 500 characters and occurredAt an ISO 8601 date and time with its offset",
     );
   }
-  const { reason, occurredAt } = parsed.data;
+  const { reason, occurredAt, propose: isProposal = false } = parsed.data;
   const userId = readUserId(parsed.data, allowedProviders);
   if (!userId) {
     throw new Problem("invalid_user_id", {
@@ -182,7 +212,7 @@ function readOrder(request: Request, allowedProviders: readonly string[], now: D
   }
   const occurred = occurredAt === undefined ? now : new Date(occurredAt);
   if (occurred.getTime() > now.getTime() + toleranceSeconds * 1000) throw new Problem("occurred_in_future");
-  return { userId, reason, occurredAt: occurred };
+  return { userId, reason, occurredAt: occurred, isProposal };
 }
 
 function readUserId(body: z.infer<typeof orderSchema>, allowed: readonly string[]): SyncRelation | undefined {
@@ -194,7 +224,7 @@ function readUserId(body: z.infer<typeof orderSchema>, allowed: readonly string[
 
 /** Takes JSON under any type that does not plainly say that it is something else. */
 function readBody(request: Request): unknown {
-  const [type = ""] = (request.header("content-type") ?? "").toLowerCase().split(";");
+  const [type = ""] = (request.headers["content-type"] ?? "").toLowerCase().split(";");
   if (
     type.trim() &&
     !/^(application\/([a-z0-9.-]+\+)?json|text\/(json|plain)|application\/octet-stream)$/.test(type.trim())

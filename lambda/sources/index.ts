@@ -5,7 +5,7 @@ import type { Metric } from "../log.ts";
 import type { Problem } from "../problem.ts";
 import type { Departure, Resignation, Status, SyncRelation } from "../resignation.ts";
 import type { Keys } from "../secrets.ts";
-import { api } from "./api.ts";
+import { api, quarantine } from "./api.ts";
 import { lark } from "./lark.ts";
 import { slack } from "./slack.ts";
 import { wechatwork } from "./wechatwork.ts";
@@ -15,8 +15,19 @@ const sources = [lark, wechatwork, slack, api] as const;
 
 /** What a verified request asks of us. */
 export type Received =
-  /** Nothing to write down: a URL check, an event that is no departure. */
-  | { kind: "answer"; answer: Answer; notices?: Notice[] }
+  /** No departure: a URL check, an event of another kind. */
+  | {
+      kind: "answer";
+      answer: Answer;
+      notices?: Notice[];
+      /** The source only checks the address. */
+      isUrlCheck?: boolean;
+      /** It may tell of a departure that we cannot read: why, and it goes to the quarantine. */
+      keepAs?: string;
+      /** Why the brake goes on for an hour. */
+      brakeOn?: string;
+      renamed?: { former: SyncRelation; next: SyncRelation };
+    }
   /** To be written down before it is answered. */
   | {
       kind: "departures";
@@ -61,6 +72,9 @@ export type Received =
       answer: Answer;
     };
 
+/** What an operator wants of the quarantine. */
+export type Review = { kind: "count" } | { kind: "reverify"; after: string | undefined };
+
 /** Where a source has its own form for what cannot be done. */
 type OnProblem = (problem: Problem) => Answer;
 
@@ -101,15 +115,24 @@ export interface Context<S extends keyof Keys> {
 }
 
 /** One source: its routes, each of which verifies a request and maps it. Throws `Problem`s. */
-export interface Source<S extends keyof Keys = keyof Keys> {
+export interface Source<S extends keyof Keys = keyof Keys, R = Received> {
   /** The section of the keys that it needs. Where that is absent, the source is off. */
   readonly section: S;
-  readonly routes: Readonly<Record<string, (request: Request, context: Context<S>) => Received>>;
+  readonly routes: Readonly<Record<string, (request: Request, context: Context<S>) => R>>;
+  /** Where departures come in, and the headers of the proof: what is kept to be verified again with other keys. */
+  readonly kept?: { readonly route: string; readonly headers: readonly string[] };
 }
 
 /** Which source answers a route, as in `POST /lark`. */
-export const routes: ReadonlyMap<string, Source> = new Map(
-  (sources as readonly unknown[] as readonly Source[]).flatMap((source) =>
-    Object.keys(source.routes).map((route) => [route, source] as const),
-  ),
-);
+export const routes: ReadonlyMap<string, Source> = byRoute<Received>(sources);
+
+/** The operators' routes to the quarantine, which the reverifier answers. */
+export const quarantineRoutes: ReadonlyMap<string, Source<keyof Keys, Review>> = byRoute<Review>([quarantine]);
+
+function byRoute<R>(given: readonly unknown[]): ReadonlyMap<string, Source<keyof Keys, R>> {
+  return new Map(
+    (given as readonly Source<keyof Keys, R>[]).flatMap((source) =>
+      Object.keys(source.routes).map((route) => [route, source] as const),
+    ),
+  );
+}

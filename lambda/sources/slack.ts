@@ -162,8 +162,8 @@ const requestIdOf = ({ body }: Request) => `slack/${sha256(body).toString("hex")
 
 /** HMAC-SHA256 over `v0:{timestamp}:{raw body}`; 5 minutes either way, and nothing but ten digits. */
 function verify(request: Request, { keys, now }: Context<"slack">): Record<string, string | undefined> {
-  const signature = request.header("x-slack-signature") ?? "";
-  const timestamp = request.header("x-slack-request-timestamp") ?? "";
+  const signature = request.headers["x-slack-signature"] ?? "";
+  const timestamp = request.headers["x-slack-request-timestamp"] ?? "";
   if (!/^v0=[0-9a-f]{64}$/.test(signature)) throw refused("signature form");
   if (!/^\d{10}$/.test(timestamp)) throw refused("timestamp form");
   const proven = findEvery(keys.signingSecret, (secret) => isSame(sign(secret, timestamp, request.body), signature));

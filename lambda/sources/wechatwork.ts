@@ -4,23 +4,24 @@
  */
 import { createDecipheriv, createHash } from "node:crypto";
 import { decodeUtf8, parseQuery, type Request, text } from "../http.ts";
-import { refused } from "../problem.ts";
+import { refused, unreadable } from "../problem.ts";
 import { syncRelation } from "../resignation.ts";
 import type { Keys } from "../secrets.ts";
-import type { Context, Notice, Received, Source } from "./index.ts";
+import type { Context, Received, Source } from "./index.ts";
 import { findEvery, isSame, strictBase64 } from "./proof.ts";
 import { readXml } from "./xml.ts";
 
 export const wechatwork: Source<"wechatwork"> = {
   section: "wechatwork",
   routes: { "GET /wechatwork": checkUrl, "POST /wechatwork": receive },
+  kept: { route: "POST /wechatwork", headers: ["content-type"] },
 };
 
 /** The bare plaintext is the answer: a number of 19 to 23 digits, to be kept a string. */
 function checkUrl(request: Request, { keys }: Context<"wechatwork">): Received {
   const query = readQuery(request.rawQuery);
   const { message } = open(query, query.get("echostr") ?? "", keys);
-  return { kind: "answer", answer: text(200, decodeUtf8(message)) };
+  return { kind: "answer", isUrlCheck: true, answer: text(200, decodeUtf8(message)) };
 }
 
 function receive(request: Request, { keys }: Context<"wechatwork">): Received {
@@ -29,7 +30,8 @@ function receive(request: Request, { keys }: Context<"wechatwork">): Received {
   const { message, receiveId } = open(query, envelope, keys);
   const event = readEvent(message);
   if (!event) {
-    return succeed({ metric: "Malformed", message: "An authentic WeCom event could not be read as XML" });
+    const message = "An authentic WeCom event could not be read as XML";
+    return succeed({ notices: [{ metric: "Malformed", message }], keepAs: "no XML" });
   }
   if (event.get("Event") !== "change_contact" && event.get("InfoType") !== "change_contact") return succeed();
   return toReceived(event, receiveId, Number(query.get("timestamp")));
@@ -39,7 +41,7 @@ function readQuery(rawQuery: string): ReadonlyMap<string, string> {
   try {
     return parseQuery(rawQuery);
   } catch {
-    throw refused("query");
+    throw unreadable("query");
   }
 }
 
@@ -48,7 +50,7 @@ function readEnvelope(body: Buffer): string {
   try {
     return readXml(decodeUtf8(body)).get("Encrypt") ?? "";
   } catch {
-    throw refused("envelope");
+    throw unreadable("envelope");
   }
 }
 
@@ -57,7 +59,9 @@ function open(query: ReadonlyMap<string, string>, encrypted: string, keys: Keys[
   const nonce = query.get("nonce") ?? "";
   const given = query.get("msg_signature") ?? "";
   // The signature sorts what it signs, so digits could wander between timestamp and nonce: hence the form.
-  if (!/^\d{10}$/.test(timestamp) || !nonce || !encrypted || !/^[0-9a-f]{40}$/.test(given)) throw refused("query");
+  if (!/^\d{10}$/.test(timestamp) || !nonce || !encrypted || !/^[0-9a-f]{40}$/.test(given)) {
+    throw unreadable("query");
+  }
   if (!findEvery(keys.token, (token) => isSame(sign(token, timestamp, nonce, encrypted), given))) {
     throw refused("signature");
   }
@@ -112,21 +116,18 @@ function toReceived(event: ReadonlyMap<string, string>, receiveId: string, sentA
   const hasLeft = changeType === "delete_user" || (isUpdate && event.get("Status") === "5");
   const hasReturned = changeType === "create_user";
   if (!hasLeft && !hasReturned) {
-    return isUpdate && event.has("NewUserID")
-      ? succeed({
-          metric: "Renamed",
-          message: "A WeCom userid was changed: GenAuth may still know the old one",
-        })
-      : succeed();
+    const former = syncRelation("wechatwork", event.get("UserID"));
+    const next = syncRelation("wechatwork", event.get("NewUserID"));
+    if (!isUpdate || !event.has("NewUserID")) return succeed();
+    const message = "A WeCom userid was changed: GenAuth may still know the old one";
+    return succeed({ notices: [{ metric: "Renamed", message }], ...(former && next && { renamed: { former, next } }) });
   }
 
   const id = event.get("UserID") ?? "";
   const userId = syncRelation("wechatwork", id);
   if (!userId) {
-    return succeed({
-      metric: "UnusableDeparture",
-      message: `A WeCom ${changeType} came without a usable UserID`,
-    });
+    const message = `A WeCom ${changeType} came without a usable UserID`;
+    return succeed({ notices: [{ metric: "UnusableDeparture", message }], keepAs: "no UserID" });
   }
   // Directory events have no id of their own, and FromUserName is always `sys`.
   const toldSeconds = event.get("CreateTime") ?? event.get("TimeStamp") ?? "";
@@ -156,8 +157,6 @@ function toReceived(event: ReadonlyMap<string, string>, receiveId: string, sentA
   };
 }
 
-const succeed = (...notices: Notice[]): Received => ({
-  kind: "answer",
-  answer: text(200, "success"),
-  notices,
-});
+const succeed = (
+  more: Pick<Extract<Received, { kind: "answer" }>, "notices" | "keepAs" | "renamed"> = {},
+): Received => ({ kind: "answer", answer: text(200, "success"), ...more });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { askBrake, guard, hasRunOut, isProtected, retryDelaySeconds } from "../../lambda/guard.ts";
-import type { Brake, Person } from "../../lambda/ledger.ts";
+import type { Person } from "../../lambda/ledger.ts";
+import type { Brake } from "../../lambda/notes.ts";
 import { type Resignation, type SyncRelation, toResignation } from "../../lambda/resignation.ts";
 import { now } from "../parts.ts";
 

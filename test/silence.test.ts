@@ -1,0 +1,181 @@
+/** What tells of departures that never came, came for the wrong id, or came all at once for another reason. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { createSweep } from "../lambda/sweep.ts";
+import { counted } from "../lib/alarms.ts";
+import { type LocalAws, startAws } from "../local/aws.ts";
+import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
+import { larkDeleted, send, signLark, signWechatwork, signWechatworkCheck, wechatworkDeleted } from "../local/sign.ts";
+import { newKeys, startStack } from "../local/stack.ts";
+import { settings } from "./parts.ts";
+
+let aws: LocalAws;
+let genauth: GenAuthSimulator;
+let stack: Awaited<ReturnType<typeof startStack>>;
+let lines: string[] = [];
+const keys = newKeys();
+const wechatworkKeys = { ...keys.wechatwork, receiveId: "wwlocal" };
+const dayMs = 86_400_000;
+
+beforeAll(async () => {
+  aws = await startAws();
+  genauth = await startGenAuthSimulator();
+});
+beforeEach(() => {
+  genauth.reset();
+  lines = [];
+});
+afterEach(() => stack.close());
+afterAll(async () => {
+  await Promise.all([aws.close(), genauth.close()]);
+});
+
+const start = async (given: object = keys, changes: object = {}) => {
+  stack = await startStack({ aws, genauth, keys: given, settings: changes, writeLog: (line) => lines.push(line) });
+};
+const token = keys.lark.verificationToken;
+const fromLark = (id: string) => send(signLark(larkDeleted({ open_id: id }, { token }), keys.lark), stack.url);
+const fromWechatwork = (xml: string) => send(signWechatwork(xml, wechatworkKeys), stack.url);
+
+/** The metrics that were emitted, under the names that alarms watch. */
+const metrics = () => lines.flatMap((line) => JSON.parse(line)._aws?.CloudWatchMetrics[0].Metrics[0].Name ?? []);
+
+async function outcomeOf(userId: string) {
+  const find = async () => (await stack.ledger.list({ userId, now: new Date(), limit: 1 })).items[0];
+  const isOver = async () => !["accepted", "resigning", undefined].includes((await find())?.status);
+  await expect.poll(isOver, { timeout: 15_000 }).toBe(true);
+  return find();
+}
+
+/** The sweep as it would run so many days from now. */
+async function sweepInDays(days: number, changes: object = {}) {
+  const emitted: { name: string; source?: string }[] = [];
+  const told: { about: string; id: string; why: string }[] = [];
+  const now = () => new Date(Date.now() + days * dayMs);
+  const sweep = createSweep({
+    ledger: stack.ledger,
+    queue: { send: async () => {} },
+    notices: { send: async (notice) => void told.push(JSON.parse(notice)) },
+    settings: settings(changes),
+    log: {
+      info: () => {},
+      warn: () => {},
+      error: () => {},
+      measure: () => {},
+      count: (name, _message, facts) =>
+        void emitted.push({ name, ...(facts?.source && { source: String(facts.source) }) }),
+    },
+    now,
+  });
+  await sweep();
+  return { emitted, told };
+}
+
+test("a source that is on and has sent nothing for silenceDays raises the alarm; a URL check is life", async () => {
+  await start();
+  expect((await send(signWechatworkCheck("1616140317555161061", wechatworkKeys), stack.url)).status).toBe(200);
+  expect((await sweepInDays(13.9)).emitted).toEqual([]);
+  const silent = [
+    { name: "Silent", source: "lark" },
+    { name: "Silent", source: "wechatwork" },
+  ];
+  // Lark's keys are there, and it has never said a word.
+  expect((await sweepInDays(14.1)).emitted).toEqual(silent);
+  expect((await sweepInDays(400, { silenceDays: 0 })).emitted).toEqual([]);
+  expect((await sweepInDays(3.1, { silenceDays: 3 })).emitted).toEqual(silent);
+  expect(counted.Silent).toBeDefined();
+});
+
+test("a source whose keys are not there may be silent", async () => {
+  const { lark, api } = keys;
+  await start({ lark, api });
+  await fromLark("ou_demo_1");
+  await outcomeOf("lark:ou_demo_1");
+  expect((await sweepInDays(15)).emitted).toEqual([{ name: "Silent", source: "lark" }]);
+});
+
+test("once a week a line says that all is alive", async () => {
+  await start();
+  await fromLark("ou_demo_1");
+  const first = await sweepInDays(7);
+  expect(first.told).toMatchObject([{ about: "alive", why: expect.stringContaining("lark last heard 7 days ago") }]);
+  expect(first.told[0]?.why).toContain("0 held");
+  expect((await sweepInDays(7)).told).toEqual([]);
+  expect((await sweepInDays(14)).told).toHaveLength(1);
+  expect((await sweepInDays(21, { notices: { about: ["failed"] } })).told).toEqual([]);
+});
+
+test("somebody held for more than a day raises an alarm", async () => {
+  await start(keys, { dryRun: true });
+  await fromLark("ou_demo_1");
+  await outcomeOf("lark:ou_demo_1");
+  expect((await sweepInDays(0.9)).emitted).toEqual([]);
+  expect((await sweepInDays(1.1)).emitted).toEqual([{ name: "HeldTooLong" }]);
+  expect(counted.HeldTooLong).toBeDefined();
+});
+
+test("three departures in a row that GenAuth knows nobody for raise the alarm; one that it knows begins anew", async () => {
+  await start();
+  for (const id of ["ou_nobody_1", "ou_nobody_2", "ou_demo_1", "ou_nobody_3", "ou_nobody_4"]) {
+    await fromLark(id);
+    await outcomeOf(`lark:${id}`);
+    // The row is noted after the outcome.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  expect(metrics()).not.toContain("WrongMapping");
+  await fromWechatwork(wechatworkDeleted("nobody", "wwlocal"));
+  await outcomeOf("wechatwork:nobody");
+  expect(metrics()).not.toContain("WrongMapping");
+  await fromLark("ou_nobody_5");
+  await expect.poll(metrics, { timeout: 10_000 }).toContain("WrongMapping");
+  expect(counted.WrongMapping).toBeDefined();
+});
+
+test("Lark's app sees fewer people: an hour of brake, and an alarm; one that sees more is nothing", async () => {
+  await start();
+  const scope = (changes: object) => ({
+    schema: "2.0",
+    header: {
+      event_id: JSON.stringify(changes),
+      event_type: "contact.scope.updated_v3",
+      token,
+      create_time: "1700000000000",
+    },
+    event: changes,
+  });
+  const nothing = { departments: [], users: [], user_groups: [] };
+  await send(signLark(scope({ added: { users: [{ open_id: "ou_1" }] }, removed: nothing }), keys.lark), stack.url);
+  await fromLark("ou_demo_1");
+  expect(await outcomeOf("lark:ou_demo_1")).toMatchObject({ status: "resigned" });
+
+  const fewer = scope({ removed: { ...nothing, users: [{ open_id: "ou_demo_2" }] } });
+  expect((await send(signLark(fewer, keys.lark), stack.url)).status).toBe(200);
+  expect(metrics()).toContain("ScopeNarrowed");
+  expect(counted.ScopeNarrowed).toBeDefined();
+  await fromLark("ou_demo_2");
+  expect(await outcomeOf("lark:ou_demo_2")).toMatchObject({ status: "held", heldFor: "brake" });
+  await expect.poll(metrics, { timeout: 5_000 }).toContain("BrakeTripped");
+  const { putOn } = await stack.ledger.readBrake();
+  expect(Date.parse(putOn?.until ?? "") - Date.now()).toBeGreaterThan(3_500_000);
+});
+
+test("whoever was renamed at WeCom and left is held, with the id that GenAuth may know", async () => {
+  await start();
+  const renamed = wechatworkDeleted("demo_1", "wwlocal")
+    .replace("delete_user", "update_user")
+    .replace("</xml>", "<NewUserID><![CDATA[zhang.san]]></NewUserID></xml>");
+  expect((await fromWechatwork(renamed)).status).toBe(200);
+  expect(genauth.calls()).toEqual([]);
+  await fromWechatwork(wechatworkDeleted("zhang.san", "wwlocal"));
+  const held = await outcomeOf("wechatwork:zhang.san");
+  expect(held).toMatchObject({ status: "held", heldFor: "stale" });
+  expect(held?.history.at(-1)?.why).toContain("wechatwork:demo_1");
+  expect(lines.join("\n")).not.toContain("demo_1");
+  expect(genauth.calls()).toEqual([]);
+
+  // GenAuth's sync took the new id over: nothing to ask.
+  genauth.addUsers([{ syncRelation: "wechatwork:li.si" }]);
+  const other = renamed.replace("demo_1", "demo_2").replace("zhang.san", "li.si");
+  await fromWechatwork(other);
+  await fromWechatwork(wechatworkDeleted("li.si", "wwlocal"));
+  expect(await outcomeOf("wechatwork:li.si")).toMatchObject({ status: "resigned" });
+});
