@@ -2,9 +2,9 @@ import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-sec
 import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { Command } from "commander";
 import * as z from "zod";
-import { tellOutcome } from "../lambda/genauth.ts";
-import { parseKeys, parseTargets, parseToken, type Token } from "../lambda/secrets.ts";
+import { parseKeys, parseTargets, parseToken } from "../lambda/secrets.ts";
 import { first, type KeysFile, readJson, readKeys } from "./files.ts";
+import { connectGenAuth, type GenAuthClient, readToken, relationsSchema } from "./genauth-client.ts";
 import { simulatorCredentials } from "./genauth-simulator.ts";
 import { type SignedRequest, send, signApi, signLark, signSlack, signWechatworkCheck } from "./sign.ts";
 
@@ -57,27 +57,15 @@ new Command("doctor")
     process.exitCode = 1;
   });
 
-async function askGenAuth({ genauth, pool, token: file, person }: Options): Promise<Finding[]> {
-  const { accessKeyId, accessKeySecret } = simulatorCredentials;
-  const given = parseToken(JSON.stringify(file ? readJson(file, "token") : { accessKeyId, accessKeySecret }));
-  if ("wrong" in given)
-    return [
-      {
-        what: "GenAuth token",
-        found: given.wrong,
-        isWell: false,
-        advice: 'It is {"token"} or {"accessKeyId","accessKeySecret"}.',
-      },
-    ];
-  const token = await exchange(genauth, pool, given);
-  const nobody = "lark:doctor-looks-for-nobody";
-  const looked = await ask(
-    genauth,
-    pool,
-    token,
-    `get-user?userId=${encodeURIComponent(nobody)}&userIdType=sync_relation`,
-    z.object({}),
-  );
+async function askGenAuth({ genauth: host, pool, token: file, person }: Options): Promise<Finding[]> {
+  const given = readToken(file);
+  if ("wrong" in given) {
+    const advice = 'It is {"token"} or {"accessKeyId","accessKeySecret"}.';
+    return [{ what: "GenAuth token", found: given.wrong, isWell: false, advice }];
+  }
+  const genauth = await connectGenAuth({ host, pool, given });
+  const nobody = encodeURIComponent("lark:doctor-looks-for-nobody");
+  const looked = await genauth.ask(`get-user?userId=${nobody}&userIdType=sync_relation`, z.object({}));
   const finding: Finding = {
     what: "GenAuth token",
     found:
@@ -94,70 +82,25 @@ async function askGenAuth({ genauth, pool, token: file, person }: Options): Prom
         done: "Somebody has the id that we made up: that cannot be.",
       }[looked.kind as string] ?? "",
   };
-  if (!person) return [finding];
+  return person ? [finding, ...(await askRelations(genauth, person))] : [finding];
+}
 
+/** Which ids GenAuth's sync stored of somebody. */
+async function askRelations(genauth: GenAuthClient, person: string): Promise<Finding[]> {
   const idType = person.includes(":") ? "sync_relation" : "user_id";
-  const relation = z.array(z.object({ provider: z.string(), userIdInIdp: z.string() }));
-  const known = await ask(
-    genauth,
-    pool,
-    token,
-    `get-user-sync-relations?userId=${encodeURIComponent(person)}&userIdType=${idType}`,
-    relation,
-  );
-  if (known.kind !== "done")
-    return [
-      finding,
-      { what: person, found: known.kind, isWell: false, advice: "Name somebody whom GenAuth's sync made." },
-    ];
-  return [
-    finding,
-    ...known.data.map(({ provider, userIdInIdp }) => ({
-      what: person,
-      found: `is ${provider}:${userIdInIdp}${provider.startsWith("lark") ? `, so set lark.provider "${provider}" and lark.userIdField "${larkField(userIdInIdp)}"` : ""}`,
-      isWell: true,
-    })),
-  ];
+  const query = new URLSearchParams({ userId: person, userIdType: idType });
+  const known = await genauth.ask(`get-user-sync-relations?${query}`, relationsSchema);
+  if (known.kind !== "done") {
+    return [{ what: person, found: known.kind, isWell: false, advice: "Name somebody whom GenAuth's sync made." }];
+  }
+  return known.data.map(({ provider, userIdInIdp }) => ({
+    what: person,
+    found: `is ${provider}:${userIdInIdp}${provider.startsWith("lark") ? `, so set lark.provider "${provider}" and lark.userIdField "${larkField(userIdInIdp)}"` : ""}`,
+    isWell: true,
+  }));
 }
 
 const larkField = (id: string) => (id.startsWith("ou_") ? "open_id" : id.startsWith("on_") ? "union_id" : "user_id");
-
-async function exchange(host: string, pool: string, given: Token): Promise<string> {
-  if ("token" in given) return given.token;
-  const schema = z.object({ access_token: z.string() });
-  const outcome = await ask(host, pool, undefined, "get-management-token", schema, given);
-  return outcome.kind === "done" ? outcome.data.access_token : "";
-}
-
-async function ask<T>(
-  host: string,
-  pool: string,
-  token: string | undefined,
-  path: string,
-  data: z.ZodType<T>,
-  body?: object,
-) {
-  try {
-    const response = await fetch(new URL(`/api/v3/${path}`, host), {
-      method: body ? "POST" : "GET",
-      headers: {
-        "content-type": "application/json",
-        "x-authing-userpool-id": pool,
-        ...(token && { authorization: `Bearer ${token}` }),
-      },
-      ...(body && { body: JSON.stringify(body) }),
-      redirect: "error",
-      signal: AbortSignal.timeout(10_000),
-    });
-    return tellOutcome(
-      { httpStatus: response.status, retryAfter: null, body: await response.text() },
-      data as never,
-      new Date(),
-    ) as ReturnType<typeof tellOutcome<T>>;
-  } catch {
-    return { kind: "busy", inDoubt: false, answer: { message: `nobody answers at ${host}` } } as const;
-  }
-}
 
 /** Harmless requests, signed as each sender signs them: URL checks, help, and a look at nothing. */
 async function askWebhook({ url, keys: file }: Options): Promise<Finding[]> {

@@ -53,6 +53,7 @@ const userNotFound: Reply = { statusCode: 404, apiCode: 2004, message: "User not
 
 export async function startGenAuthSimulator(port = 0, portVariable?: string) {
   const people = new Map<string, Person>();
+  const byUserId = new Map<string, string>();
   let calls: Call[] = [];
   let effects: string[] = [];
   let kicked: { userId: string; appIds: string[] }[] = [];
@@ -69,6 +70,7 @@ export async function startGenAuthSimulator(port = 0, portVariable?: string) {
     addUsers(users: { syncRelation: string; name?: string | undefined }[]) {
       for (const { syncRelation, name = "Somebody" } of users) {
         const userId = createHmac("md5", "user").update(syncRelation).digest("hex").slice(0, 24);
+        byUserId.set(userId, syncRelation);
         people.set(syncRelation, { userId, syncRelation, name, status: "Activated" });
       }
     },
@@ -255,7 +257,7 @@ export async function startGenAuthSimulator(port = 0, portVariable?: string) {
 
   function find(userId: unknown, userIdType: unknown): Person | undefined {
     if (userIdType === "sync_relation") return people.get(String(userId));
-    return [...people.values()].find((person) => person.userId === userId);
+    return people.get(byUserId.get(String(userId)) ?? "");
   }
 
   const listening = await listen(server, port, portVariable);

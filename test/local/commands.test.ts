@@ -1,5 +1,4 @@
 /** The commands as people run them, each in a process of its own. */
-import { execFile } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,24 +7,15 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LocalAws, startAws } from "../../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
 import { newKeys, startStack } from "../../local/stack.ts";
+import { runCommand } from "./run.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/resign-webhook-`);
 const keysFile = `${folder}/keys.json`;
 const keys = newKeys();
 writeFileSync(keysFile, JSON.stringify(keys));
 
-function run(
-  script: string,
-  args: string[],
-  environment: Record<string, string> = {},
-): Promise<{ code: number; out: string; err: string }> {
-  const env = { PATH: process.env.PATH, HOME: process.env.HOME, NO_COLOR: "1", LOCAL_KEYS: keysFile, ...environment };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [`local/${script}.ts`, ...args], { env, timeout: 25_000 }, (error, out, err) =>
-      resolve({ code: typeof error?.code === "number" ? error.code : error ? -1 : 0, out, err }),
-    );
-  });
-}
+const run = (script: string, args: string[], environment: Record<string, string> = {}) =>
+  runCommand(script, args, { LOCAL_KEYS: keysFile, ...environment });
 
 describe("npm start -- --once", () => {
   test("plays every source, shows what came of it, and ends 0", async () => {
