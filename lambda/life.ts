@@ -12,9 +12,10 @@ const dayMs = 86_400_000;
 export function createHearing({ ledger, now }: { ledger: Pick<Ledger, "noteLife">; now: () => Date }) {
   const notedAtMs = new Map<SourceName, number>();
 
-  return async (heard: SourceName, ring: KeyRing): Promise<void> => {
+  /** `isUrlCheck`: somebody sits at the console and waits for the sign of life. */
+  return async (heard: SourceName, ring: KeyRing, isUrlCheck: boolean): Promise<void> => {
     const at = now();
-    if (at.getTime() - (notedAtMs.get(heard) ?? 0) < noteEveryMs) return;
+    if (!isUrlCheck && at.getTime() - (notedAtMs.get(heard) ?? 0) < noteEveryMs) return;
     notedAtMs.set(heard, at.getTime());
     await ledger.noteLife(heard, at, "heard");
     const others = talkative.filter((source) => source !== heard);

@@ -84,7 +84,9 @@ export function createNotes(table: Table) {
 
     /** Notes that a source was heard, or, with `"on"` and `"off"`, that its keys came or went. */
     async noteLife(source: SourceName, now: Date, what: "heard" | "on" | "off"): Promise<void> {
-      const item = { ...lifeKey(source), heardAt: now.toISOString(), ...(what === "off" && { isOff: true }) };
+      const at = now.toISOString();
+      const isHeard = what === "heard" && { heard: at };
+      const item = { ...lifeKey(source), heardAt: at, ...isHeard, ...(what === "off" && { isOff: true }) };
       if (what === "heard") await table.put(item);
       else if (what === "on") await table.put(item, "attribute_not_exists(id) OR isOff = :true", { ":true": true });
       else await table.put(item, "attribute_exists(id) AND attribute_not_exists(isOff)");

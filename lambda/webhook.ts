@@ -55,11 +55,12 @@ export function createWebhook(parts: WebhookParts) {
         await keepRefused(source, request, error);
         throw error;
       });
-      const noted = inTime(async () => hear(source.section, await keys.read()));
+      const isUrlCheck = received.kind === "answer" && received.isUrlCheck === true;
+      const noted = inTime(async () => hear(source.section, await keys.read(), isUrlCheck));
       try {
         const answer = await respond(received, source, request);
         // After our own is durable. Where this fails the sender comes again, and both hear it.
-        if (!(received.kind === "answer" && received.isUrlCheck)) await passOn(source, request);
+        if (!isUrlCheck) await passOn(source, request);
         return answer;
       } catch (error) {
         const onProblem = "onProblem" in received ? received.onProblem : undefined;

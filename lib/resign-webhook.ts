@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { Annotations, CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
 import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import type { Alias, Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
@@ -209,6 +210,7 @@ export class ResignWebhookStack extends Stack {
       LedgerTable: [ledger.tableName, "Every resignation, from acceptance to outcome"],
       QueueUrl: [queue.queueUrl, "What waits to be resigned"],
       DeadLettersUrl: [deadLetters.queueUrl, "What failed for good"],
+      Version: [version, "Of this project"],
       AlarmTopic: [alarms.topic.topicArn, "Subscribe here to hear alarms"],
     };
     for (const [name, [value, description]] of Object.entries(outputs)) {
@@ -216,6 +218,10 @@ export class ResignWebhookStack extends Stack {
     }
   }
 }
+
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
 
 /** AWS gives a function's environment 4 kB in all. */
 const maxSettingsBytes = 3_300;

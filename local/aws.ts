@@ -25,6 +25,7 @@ export async function startAws() {
     dynamodb,
     secretsManager,
     putSecret: secretsManager.put,
+    secret: secretsManager.get,
 
     /** Creates a queue and gives back its URL. */
     createQueue(name: string, visibilityTimeoutSeconds: number): string {
@@ -78,15 +79,25 @@ const toSchema = ({
   ...(sortKey === undefined ? [] : [{ AttributeName: sortKey, KeyType: "RANGE" as const }]),
 ];
 
-/** Secrets Manager's GetSecretValue, as the SDK calls it. */
-async function startSecretsManager(): Promise<Listening & { put(id: string, text: string): void; calls(): number }> {
+/** Secrets Manager's GetSecretValue and PutSecretValue, as the SDK calls them. */
+async function startSecretsManager(): Promise<
+  Listening & { put(id: string, text: string): void; get(id: string): string | undefined; calls(): number }
+> {
   const secrets = new Map<string, string>();
   let calls = 0;
   const server = serve(async (request, response) => {
-    const body = JSON.parse((await readBody(request))?.toString() || "{}") as { SecretId?: string };
+    const body = JSON.parse((await readBody(request))?.toString() || "{}") as {
+      SecretId?: string;
+      SecretString?: string;
+    };
     const type = "application/x-amz-json-1.1";
     calls += 1;
-    const text = secrets.get(body.SecretId ?? "");
+    const { SecretId = "", SecretString } = body;
+    if (request.headers["x-amz-target"] === "secretsmanager.PutSecretValue" && SecretString !== undefined) {
+      secrets.set(SecretId, SecretString);
+      return sendJson(response, 200, { ARN: SecretId, Name: SecretId }, { "content-type": type });
+    }
+    const text = secrets.get(SecretId);
     if (request.headers["x-amz-target"] !== "secretsmanager.GetSecretValue" || text === undefined) {
       const error = {
         __type: "ResourceNotFoundException",
@@ -98,5 +109,10 @@ async function startSecretsManager(): Promise<Listening & { put(id: string, text
     sendJson(response, 200, value, { "content-type": type });
   });
   const listening = await listen(server, 0);
-  return { ...listening, put: (id, text) => void secrets.set(id, text), calls: () => calls };
+  return {
+    ...listening,
+    put: (id, text) => void secrets.set(id, text),
+    get: (id) => secrets.get(id),
+    calls: () => calls,
+  };
 }

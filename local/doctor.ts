@@ -1,11 +1,13 @@
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { ListSubscriptionsByTopicCommand, SNSClient } from "@aws-sdk/client-sns";
 import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { Command } from "commander";
 import * as z from "zod";
 import { parseKeys, parseTargets, parseToken } from "../lambda/secrets.ts";
-import { first, type KeysFile, readJson, readKeys } from "./files.ts";
-import { connectGenAuth, type GenAuthClient, readToken, relationsSchema } from "./genauth-client.ts";
+import { first, type KeysFile, readJson, readKeys, readOutputs } from "./files.ts";
+import { connectGenAuth, type GenAuthClient, idOf, readToken, relationsSchema } from "./genauth-client.ts";
 import { simulatorCredentials } from "./genauth-simulator.ts";
+import { probe } from "./probe.ts";
 import { type SignedRequest, send, signApi, signLark, signSlack, signWechatworkCheck } from "./sign.ts";
 
 interface Options {
@@ -16,6 +18,8 @@ interface Options {
   token?: string;
   person?: string;
   outputs?: string;
+  probe?: boolean;
+  resign?: string;
 }
 
 /** What was looked at, what was found, and if it is not well, what to do. */
@@ -26,6 +30,7 @@ interface Finding {
   advice?: string;
 }
 
+const { version } = readJson("package.json", "package") as { version: string };
 const port = Number(process.env.PORT ?? 3000);
 
 new Command("doctor")
@@ -42,7 +47,13 @@ new Command("doctor")
     "--outputs <file>",
     "a deployed stack's outputs (npx cdk deploy --outputs-file <file>): looks into its secrets and queues",
   )
+  .option("--probe", "with --person: ask GenAuth what it really answers, and change nothing")
+  .option(
+    "--resign <sync relation>",
+    "with --probe: resign this TEST person, twice. It cannot be undone, and asks for no confirmation",
+  )
   .action(async (options: Options) => {
+    if (options.probe) return probe(options);
     const findings = [...(await askGenAuth(options)), ...(await askWebhook(options)), ...(await askStack(options))];
     for (const { what, found, isWell, advice } of findings) {
       console.log(`${isWell ? "✔" : "✘"} ${what}: ${found}${!isWell && advice ? `\n    ${advice}` : ""}`);
@@ -95,12 +106,10 @@ async function askRelations(genauth: GenAuthClient, person: string): Promise<Fin
   }
   return known.data.map(({ provider, userIdInIdp }) => ({
     what: person,
-    found: `is ${provider}:${userIdInIdp}${provider.startsWith("lark") ? `, so set lark.provider "${provider}" and lark.userIdField "${larkField(userIdInIdp)}"` : ""}`,
+    found: `is ${provider}:${userIdInIdp}${provider.startsWith("lark") ? `, so set lark.provider "${provider}" and lark.userIdField "${idOf(userIdInIdp)}"` : ""}`,
     isWell: true,
   }));
 }
-
-const larkField = (id: string) => (id.startsWith("ou_") ? "open_id" : id.startsWith("on_") ? "union_id" : "user_id");
 
 /** Harmless requests, signed as each sender signs them: URL checks, help, and a look at nothing. */
 async function askWebhook({ url, keys: file }: Options): Promise<Finding[]> {
@@ -169,7 +178,7 @@ const advice = (status: number | undefined): string =>
 /** Looks into a deployed stack with the AWS credentials of this shell. */
 async function askStack({ outputs: file }: Options): Promise<Finding[]> {
   if (!file) return [];
-  const [outputs = {}] = Object.values(readJson(file, "outputs") as Record<string, Record<string, string>>);
+  const outputs = readOutputs(file);
   const secrets = new SecretsManagerClient();
   const read = async (id: string | undefined) =>
     (await secrets.send(new GetSecretValueCommand({ SecretId: id }))).SecretString ?? "";
@@ -180,6 +189,9 @@ async function askStack({ outputs: file }: Options): Promise<Finding[]> {
     const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["ApproximateNumberOfMessages"] });
     return Number((await new SQSClient().send(command)).Attributes?.ApproximateNumberOfMessages ?? 0);
   };
+  const topic = { TopicArn: outputs.AlarmTopic };
+  const { Subscriptions = [] } = await new SNSClient().send(new ListSubscriptionsByTopicCommand(topic));
+  const confirmed = Subscriptions.filter(({ SubscriptionArn }) => SubscriptionArn?.startsWith("arn:")).length;
   const waiting = await depth(outputs.QueueUrl);
   const dead = await depth(outputs.DeadLettersUrl);
   return [
@@ -194,6 +206,18 @@ async function askStack({ outputs: file }: Options): Promise<Finding[]> {
       found:
         "wrong" in targets ? `nobody is told: ${targets.wrong}` : Object.keys(targets).join(", ") || "nobody is told",
       isWell: true,
+    },
+    {
+      what: "alarms",
+      found: `${confirmed} of ${Subscriptions.length} subscriptions are confirmed`,
+      isWell: confirmed > 0,
+      advice: "Nobody hears them: set alarmEmail and confirm the e-mail that AWS sent, or subscribe to AlarmTopic.",
+    },
+    {
+      what: "version",
+      found: `deployed ${outputs.Version ?? "an older one"}, here ${version}`,
+      isWell: outputs.Version === version,
+      advice: "npx cdk deploy (docs/upgrade.md)",
     },
     {
       what: "queue",

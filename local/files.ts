@@ -36,6 +36,14 @@ export function readJson(path: string, what: string): object {
   throw new Error(`The ${what} file ${path} is not a JSON object`);
 }
 
+/** A stack's outputs, as `npx cdk deploy --outputs-file` writes them. */
+export function readOutputs(file: string): Record<string, string> {
+  const [outputs] = Object.values(readJson(file, "outputs") as Record<string, Record<string, string>>);
+  if (!outputs?.KeysSecret)
+    throw new Error(`${file} holds no outputs of this stack: npx cdk deploy --outputs-file ${file}`);
+  return outputs;
+}
+
 /** The one key, or the first of several. */
 export const first = (given: string | string[] | undefined): string | undefined =>
   Array.isArray(given) ? given[0] : given;

@@ -13,13 +13,17 @@ export function readToken(file: string | undefined): Token | { wrong: string } {
   return parseToken(JSON.stringify(file ? readJson(file, "token") : { accessKeyId, accessKeySecret }));
 }
 
+/** Which of Lark's ids this is. */
+export const idOf = (id: string) => (id.startsWith("ou_") ? "open_id" : id.startsWith("on_") ? "union_id" : "user_id");
+
 export const relationsSchema = z.array(z.object({ provider: z.string(), userIdInIdp: z.string() }));
 
 /** Exchanges the key pair, if it is one. Never throws: a token that does not serve is told by the first question. */
 export async function connectGenAuth({ host, pool, given }: { host: string; pool: string; given: Token }) {
   const token = "token" in given ? given.token : await exchange(given);
 
-  return { ask: <T>(path: string, data: z.ZodType<T>) => ask(path, data, token) };
+  /** With a body it is a POST. */
+  return { ask: <T>(path: string, data: z.ZodType<T>, body?: object) => ask(path, data, token, body) };
 
   async function exchange(pair: Token): Promise<string> {
     const outcome = await ask("get-management-token", z.object({ access_token: z.string() }), undefined, pair);

@@ -27,7 +27,7 @@ export const newKeys = () => ({
 /** `whsec_` and the base64 of 40 letters and digits: tools that take only a text key get those 40 themselves. */
 export const newApiSecret = () => `whsec_${Buffer.from(randomText(40)).toString("base64")}`;
 
-function randomText(length: number): string {
+export function randomText(length: number): string {
   const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   return Array.from({ length }, () => letters[randomInt(letters.length)]).join("");
 }

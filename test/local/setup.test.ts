@@ -1,0 +1,138 @@
+/** From a deployed stack to one that works, by `npm run setup`; and what GenAuth answers, by `doctor --probe`. */
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { parseKeys } from "../../lambda/secrets.ts";
+import { type LocalAws, startAws } from "../../local/aws.ts";
+import { type GenAuthSimulator, simulatorCredentials, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
+import { send, signApi, signLark, signWechatworkCheck } from "../../local/sign.ts";
+import { startStack } from "../../local/stack.ts";
+import { runCommand } from "./run.ts";
+
+const folder = mkdtempSync(`${tmpdir()}/setup-`);
+const { userPoolId, accessKeyId, accessKeySecret } = simulatorCredentials;
+const token = { accessKeyId, accessKeySecret };
+const config = `${folder}/cdk.json`;
+
+let aws: LocalAws;
+let genauth: GenAuthSimulator;
+let stack: Awaited<ReturnType<typeof startStack>>;
+
+beforeAll(async () => {
+  aws = await startAws();
+  genauth = await startGenAuthSimulator();
+});
+beforeEach(async () => {
+  genauth.reset();
+  stack = await startStack({ aws, genauth, keys: { fillMeIn: "see the README" }, token: { fillMeIn: "" } });
+  const resignWebhook = { genauth: { host: genauth.url, userPoolId }, lark: { appId: "cli_1" } };
+  writeFileSync(config, JSON.stringify({ app: "node lib/app.ts", context: { resignWebhook, other: 1 } }));
+  const outputs = {
+    KeysSecret: stack.environment.KEYS_SECRET_ID,
+    TokenSecret: stack.environment.TOKEN_SECRET_ID,
+    LedgerTable: stack.table,
+    LarkUrl: `${stack.url}/lark`,
+    WechatworkUrl: `${stack.url}/wechatwork`,
+    ResignationsUrl: `${stack.url}/resignations`,
+  };
+  writeFileSync(`${folder}/outputs.json`, JSON.stringify({ ResignWebhook: outputs }));
+  return () => stack.close();
+});
+afterAll(async () => {
+  await Promise.all([aws.close(), genauth.close()]);
+});
+
+function setUp(answers: object, waitSeconds = 0) {
+  writeFileSync(`${folder}/answers.json`, JSON.stringify(answers));
+  const files = ["--outputs", `${folder}/outputs.json`, "--answers", `${folder}/answers.json`, "--config", config];
+  const { AWS_ENDPOINT_URL_DYNAMODB = "", AWS_ENDPOINT_URL_SECRETS_MANAGER = "" } = process.env;
+  return runCommand("setup", [...files, "--wait", String(waitSeconds)], {
+    ...{ AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_SECRETS_MANAGER },
+    ...{ AWS_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" },
+  });
+}
+const kept = () => JSON.parse(aws.secret(stack.environment.KEYS_SECRET_ID) ?? "{}");
+const lark = { encryptKey: "", verificationToken: "v-token" };
+const wechatwork = { token: "", encodingAesKey: "", receiveIds: "ww1" };
+
+test("fills in the secrets, makes keys, sets lark's id field, says what to paste, and ticks off who was heard", async () => {
+  const person = "lark:ou_demo_1";
+  const running = setUp({ lark, wechatwork, api: ["zapier", "ops"], token, person }, 20);
+  await expect.poll(() => kept().api?.zapier, { timeout: 10_000 }).toBeDefined();
+  await expect.poll(() => aws.secret(stack.environment.TOKEN_SECRET_ID), { timeout: 10_000 }).toContain(accessKeyId);
+  const keys = kept();
+  for (const section of Object.values(parseKeys(JSON.stringify(keys)))) expect(section).toHaveProperty("keys");
+
+  const check = { type: "url_verification", challenge: "c", token: "v-token" };
+  expect((await send(signLark(check, keys.lark, new Date(), false), stack.url)).status).toBe(200);
+  const wechatworkKeys = { ...keys.wechatwork, receiveId: "ww1" };
+  expect((await send(signWechatworkCheck("1234567", wechatworkKeys), stack.url)).status).toBe(200);
+  expect((await send(signApi({ method: "GET", path: "/resignations/x" }, keys.api.ops), stack.url)).status).toBe(404);
+
+  const { code, out, err } = await running;
+  expect([code, err]).toEqual([0, ""]);
+  for (const told of [`${stack.url}/lark`, keys.lark.encryptKey, keys.wechatwork.encodingAesKey, keys.api.zapier]) {
+    expect(out).toContain(told);
+  }
+  expect(out).toContain(Buffer.from(keys.api.zapier.slice(6), "base64").toString());
+  for (const source of ["lark", "wechatwork", "api"]) expect(out).toContain(`✔ ${source} was heard.`);
+  const { app, context } = JSON.parse(readFileSync(config, "utf8"));
+  expect([app, context.other]).toEqual(["node lib/app.ts", 1]);
+  expect(context.resignWebhook.lark).toEqual({ appId: "cli_1", provider: "lark", userIdField: "open_id" });
+});
+
+test("leaves the other sections as they were", async () => {
+  expect((await setUp({ lark, token })).code).toBe(0);
+  const before = kept();
+  expect((await setUp({ slack: { signingSecret: "s" }, token })).code).toBe(0);
+  expect(kept()).toEqual({ ...before, slack: { signingSecret: "s" } });
+});
+
+describe("a wrong answer is named, and nothing is written", () => {
+  test.each([
+    [
+      { wechatwork: { ...wechatwork, encodingAesKey: "short" }, token },
+      "wechatwork.encodingAesKey: must be 43 letters and digits",
+    ],
+    [
+      { lark: { ...lark, verificationToken: " v " }, token },
+      "lark.verificationToken: must not be empty, nor have spaces",
+    ],
+    [{ api: ["with space"], token }, "a caller's name is 1 to 32 letters"],
+    [{ larc: {} }, "larc"],
+    [{}, "nobody is there to be asked"],
+  ])("%j", async (answers, expected) => {
+    const { code, err } = await setUp(answers);
+    expect(code).toBe(1);
+    expect(err).toContain(expected);
+    expect(kept()).toHaveProperty("fillMeIn");
+  });
+});
+
+test("a token that GenAuth refuses, and a sender that is not heard, are told", async () => {
+  const refused = await setUp({ lark, token: { token: "expired" } });
+  expect([refused.code, refused.err]).toEqual([1, expect.stringContaining("token_refused")]);
+  const unheard = await setUp({ lark, token }, 1);
+  expect([unheard.code, unheard.err]).toEqual([1, expect.stringContaining("Nothing came from lark yet")]);
+});
+
+describe("doctor --probe", () => {
+  const probe = (...more: string[]) =>
+    runCommand("doctor", ["--probe", "--genauth", genauth.url, "--person", "lark:ou_demo_1", ...more]);
+
+  test("tells the forms of GenAuth's answers, and changes nothing", async () => {
+    const { code, out } = await probe();
+    expect(code).toBe(0);
+    expect(out).toContain("sync relations of the person: done");
+    expect(out).toContain('get-user of nobody: not_found {"statusCode":404,"apiCode":2004');
+    expect(out).toContain("get-user with a damaged token: token_refused");
+    expect(out).not.toContain("Demo Lark");
+    expect(genauth.calls()).toEqual([]);
+  });
+
+  test("resigns a test person twice, only when told to", async () => {
+    const { out } = await probe("--resign", "lark:ou_demo_2");
+    expect(genauth.calls().map(({ userId }) => userId)).toEqual(["lark:ou_demo_2", "lark:ou_demo_2"]);
+    expect(out).toMatch(/get-user by GenAuth's id afterwards: done .*"status":"Resigned"/);
+  });
+});
