@@ -11,6 +11,7 @@ import { api } from "../lambda/sources/api.ts";
 import { routes } from "../lambda/sources/index.ts";
 import { ResignWebhookStack } from "../lib/resign-webhook.ts";
 import { parseSettings } from "../lib/settings.ts";
+import { drawPicture, pictureFile } from "../local/picture.ts";
 import { newApiSecret } from "../local/stack.ts";
 import { settings, toRequest } from "./parts.ts";
 
@@ -48,6 +49,10 @@ test("docs/runbook.md has a chapter for every alarm", () => {
     const name = id.replace(/^ResignWebhookAlarms/, "").replace(/[0-9A-F]{8}$/, "");
     expect(runbook).toContain(name);
   }
+});
+
+test("docs/architecture.md is the template's picture (npm run picture)", () => {
+  expect(read(pictureFile)).toBe(drawPicture());
 });
 
 test.each(["docs/signed-orders.md", "docs/zapier.md", "docs/n8n.md"])(
