@@ -143,18 +143,19 @@ async function relationsOf(
   people: z.infer<typeof personSchema>[],
   { provider, concurrency }: Options,
 ): Promise<Found[]> {
-  const found: Found[] = [];
-  const waiting = [...people];
+  const found: (Found | undefined)[] = people.map(() => undefined);
+  const waiting = [...people.entries()];
   const work = async () => {
-    for (let person = waiting.shift(); person; person = waiting.shift()) {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const [index, person] = next;
       const query = new URLSearchParams({ userId: person.userId, userIdType: "user_id" });
       const relations = await insist(() => genauth.ask(`get-user-sync-relations?${query}`, relationsSchema));
       const own = relations.find((relation) => relation.provider === provider);
-      if (own) found.push({ ...person, syncRelation: `${provider}:${own.userIdInIdp}` });
+      if (own) found[index] = { ...person, syncRelation: `${provider}:${own.userIdInIdp}` };
     }
   };
   await Promise.all(Array.from({ length: concurrency }, work));
-  return found;
+  return found.filter((one) => one !== undefined);
 }
 
 /** The same again while GenAuth is busy or throttles. Throws what is to be done about anything else. */
@@ -174,16 +175,29 @@ async function propose(missing: Found[], { url, key, limit }: Options): Promise<
   const secret = key ?? first(readKeys().api?.ops);
   if (!secret) throw new Error("Whose key signs? Say --key or RESIGN_KEY, or have a caller ops in the keys");
   let entered = 0;
-  for (const { syncRelation } of missing.slice(0, limit)) {
+  let before = 0;
+  for (const { syncRelation } of missing) {
+    if (entered === limit) break;
     const body = { userId: syncRelation, reason: "no longer in the directory", propose: true };
     const request = { method: "POST", path: "/resignations", body } as const;
     const response = await send(signApi(request, secret, { id: proposalId(syncRelation) }), url);
     const text = await response.text();
     if (!response.ok) throw new Error(`${syncRelation}: ${response.status} ${text}`);
-    entered += 1;
+    if (isFormer(response, text)) before += 1;
+    else entered += 1;
   }
   console.log(`${entered} proposed. They wait for an operator: npm run ledger -- list --status held`);
-  if (missing.length > limit) console.log(`${missing.length - limit} more: decide on these, then run it again.`);
+  if (before > 0) console.log(`${before} were proposed before, this month.`);
+  const left = missing.length - entered - before;
+  if (left > 0) console.log(`${left} more: decide on these, then run it again.`);
+}
+
+const acceptedSchema = z.object({ acceptedAt: z.iso.datetime() });
+
+/** Whether the ledger had it before: by the webhook's own clock. */
+function isFormer(response: Response, text: string): boolean {
+  const { acceptedAt } = acceptedSchema.parse(JSON.parse(text));
+  return Date.parse(response.headers.get("date") ?? "") - Date.parse(acceptedAt) > 60_000;
 }
 
 /** One proposal a person and month, however often this is run. */
