@@ -3,11 +3,12 @@ import type { HttpApi } from "aws-cdk-lib/aws-apigatewayv2";
 import { Alarm, ComparisonOperator, type IMetric, Metric, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
-import { Topic } from "aws-cdk-lib/aws-sns";
+import { Subscription, Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { type Metric as MetricName, metricNamespace } from "../lambda/log.ts";
+import { acknowledge } from "./parts.ts";
 
 export interface AlarmsProps {
   readonly email: string | undefined;
@@ -25,6 +26,11 @@ export class Alarms extends Construct {
     super(scope, id);
     this.topic = new Topic(this, "Topic", { enforceSSL: true });
     if (email) this.topic.addSubscription(new EmailSubscription(email));
+    for (const subscription of this.topic.node.findAll().filter((node) => node instanceof Subscription)) {
+      acknowledge(subscription, {
+        "Serverless::Serverless-SNSRedrivePolicy": "SNS keeps no dead letters for e-mail that cannot be delivered",
+      });
+    }
 
     for (const [name, { threshold, periodMinutes = 5, advice }] of Object.entries(counted)) {
       const metric = new Metric({

@@ -32,7 +32,7 @@ async function deployLocal(): Promise<number> {
 
   const { accessKeyId, accessKeySecret } = simulatorCredentials;
   const told = await startNoticeStandIns((received) => console.log(toLine(received)));
-  const resignWebhook = localSettings(settings, genauth);
+  const resignWebhook = { alarmEmail: "alarms@example.com", ...localSettings(settings, genauth) };
   console.log(`deploying into ${endpoint} …`);
   await run("cdk", ["bootstrap", "aws://000000000000/us-east-1", "--quiet"]);
   await run("cdk", [

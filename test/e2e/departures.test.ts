@@ -165,6 +165,33 @@ describe.skipIf(!genauth)("with the simulator", () => {
     });
   });
 
+  test("what an operator proposes is held until it is approved", async () => {
+    const userId = `lark:${await somebody("lark")}`;
+    const body = { userId, propose: true };
+    expect(await status(signApi({ method: "POST", path: "/resignations", body }, zapier))).toBe(403);
+    expect(await status(signApi({ method: "POST", path: "/resignations", body }, ops))).toBe(202);
+    await outcome(userId, "held");
+    const [proposed] = await of(userId);
+    expect(proposed).toMatchObject({ source: "reconcile", heldFor: "stale" });
+    expect(await callsFor(userId)).toEqual([]);
+    await ask("POST", `/resignations/${proposed?.id}/approve`, { operator: "alice" });
+    await outcome(userId, "resigned");
+    expect(await callsFor(userId)).toEqual([200]);
+  });
+
+  test("what is refused and what cannot be read is kept, counted, and verified again", async () => {
+    const forged = signLark(larkDeleted({ open_id: "x" }, { token: "x" }), { encryptKey: "not the key" });
+    expect(await status(forged)).toBe(401);
+    const withoutId = signLark(larkDeleted({}, { token: larkKeys.verificationToken }), larkKeys);
+    expect(await status(withoutId)).toBe(200);
+    const { items } = await ask<{ items: { source: string; reasons: object }[] }>("GET", "/quarantine");
+    const reasons = Object.assign({}, ...items.filter(({ source }) => source === "lark").map((one) => one.reasons));
+    expect(reasons).toMatchObject({ signature: expect.any(Number), "no open_id": expect.any(Number) });
+    const page = await ask<object>("POST", "/quarantine/reverify", {});
+    expect(page).toMatchObject({ source: "lark", verified: 0, departures: 0, next: expect.any(String) });
+    expect(await status(signApi({ method: "GET", path: "/quarantine" }, zapier))).toBe(403);
+  });
+
   test.skipIf(!signingSecret)("ordered in Slack: looked up, confirmed, resigned, told", async () => {
     const id = await somebody("lark");
     const slack = await startSlackStandIn();
