@@ -3,6 +3,7 @@ import type { GenAuth, Outcome } from "./genauth.ts";
 import { askBrake } from "./guard.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Log } from "./log.ts";
+import type { Brake } from "./notes.ts";
 import { later, type Resignation } from "./resignation.ts";
 
 export interface BrakeParts {
@@ -23,37 +24,35 @@ export type BrakeAnswer =
 
 const headcountAgeMs = 86_400_000;
 
-/** Asks the brake for one more, until nobody else wrote its log in between: exact, however many ask at once. */
+/** Asks the brake for one more: exact, however many ask at once. */
 export async function pullBrake(parts: BrakeParts, resignation: Pick<Resignation, "id">): Promise<BrakeAnswer> {
-  const { ledger, settings, now, random, sleep } = parts;
+  const { settings, now } = parts;
   const headcount = await readHeadcount(parts);
   if (typeof headcount === "object") return { kind: "unasked", outcome: headcount };
-  for (let round = 0; round < 200; round += 1) {
-    const answer = askBrake(await ledger.readBrake(), resignation, settings.brake, headcount, now());
-    if (!answer.brake || (await ledger.saveBrake(answer.brake))) {
-      const { decision, brakeId = "", hasTripped = false } = answer;
-      return decision.kind === "hold" ? { kind: "hold", why: decision.why, brakeId, hasTripped } : { kind: "go" };
-    }
-    await sleep(random() * 40);
-  }
-  throw new Error("The brake's log is being written without end");
+  const { decision, brakeId, hasTripped } = await changeBrake(parts, (brake) =>
+    askBrake(brake, resignation, settings.brake, headcount, now()),
+  );
+  if (decision.kind !== "hold") return { kind: "go" };
+  return { kind: "hold", why: decision.why, brakeId: brakeId ?? "", hasTripped: hasTripped ?? false };
 }
 
 /** Puts the brake on for an hour: until then everything is held, whatever the counts say. */
-export async function putBrakeOn(
-  {
-    ledger,
-    now,
-    random,
-    sleep,
-  }: Pick<BrakeParts, "now" | "random" | "sleep"> & {
-    ledger: Pick<Ledger, "readBrake" | "saveBrake">;
-  },
-  why: string,
-): Promise<void> {
+export async function putBrakeOn(parts: LogParts & Pick<BrakeParts, "now">, why: string): Promise<void> {
+  await changeBrake(parts, (brake) => ({ brake: { ...brake, putOn: { until: later(parts.now(), 3_600), why } } }));
+}
+
+interface LogParts extends Pick<BrakeParts, "random" | "sleep"> {
+  readonly ledger: Pick<Ledger, "readBrake" | "saveBrake">;
+}
+
+/** Changes the brake's log as it stands, until nobody else wrote it in between. No new log: it stays as it is. */
+async function changeBrake<T extends { brake?: Brake }>(
+  { ledger, random, sleep }: LogParts,
+  change: (brake: Brake) => T,
+): Promise<T> {
   for (let round = 0; round < 200; round += 1) {
-    const brake = await ledger.readBrake();
-    if (await ledger.saveBrake({ ...brake, putOn: { until: later(now(), 3_600), why } })) return;
+    const changed = change(await ledger.readBrake());
+    if (!changed.brake || (await ledger.saveBrake(changed.brake))) return changed;
     await sleep(random() * 40);
   }
   throw new Error("The brake's log is being written without end");

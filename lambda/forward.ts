@@ -75,7 +75,7 @@ export function post(forward: Forward, address: string, mayBePrivate: boolean): 
 }
 
 /** Looks at the address that is really connected to: a name may say another one the next time. */
-const lookupPublic: LookupFunction = (hostname, options, callback) =>
+export const lookupPublic: LookupFunction = (hostname, options, callback) =>
   lookup(hostname, { ...options, all: true }, (error, addresses) => {
     const [first] = addresses ?? [];
     if (error || !first) return callback(error ?? new Error("No address"), "", 0);

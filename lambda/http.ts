@@ -18,9 +18,6 @@ export type Answer = APIGatewayProxyStructuredResultV2;
 
 export const maxBodyBytes = 256 * 1024;
 
-/** A request that is kept, or passed on, has a body of at most so many bytes; a genuine event has a few thousand. */
-export const maxKeptBytes = 64 * 1024;
-
 /** Reads API Gateway's payload format 2.0. Throws `too_large`. */
 export function toRequest(event: APIGatewayProxyEventV2): Request {
   const body = Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8");

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { expiry, openTable, type TableOptions } from "./dynamo.ts";
-import { maxKeptBytes, type Request } from "./http.ts";
+import type { Request } from "./http.ts";
 import type { SourceName } from "./resignation.ts";
 import type { Source } from "./sources/index.ts";
 
@@ -33,6 +33,9 @@ export interface HourCount {
 }
 
 const keptDays = 14;
+
+/** A refused request with a longer body is not kept; a genuine event has a few thousand. */
+const maxKeptBytes = 64 * 1024;
 
 /** Of the refused, so many a source and hour at the most. */
 const places = { first: 40, sample: 20, last: 40 };

@@ -29,8 +29,8 @@ const heldTooLongMs = 86_400_000;
 export function createSweep({ ledger, queue, notices, settings, log, now }: SweepParts) {
   return async (): Promise<{ swept: number }> => {
     const swept = await sweep();
-    await watchTheHeld();
-    await listenForSilence();
+    const held = await watchTheHeld();
+    await listenForSilence(held);
     return { swept };
   };
 
@@ -52,17 +52,20 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     return swept;
   }
 
-  async function watchTheHeld(): Promise<void> {
+  /** Gives back how many wait for an operator: 100 may be more. */
+  async function watchTheHeld(): Promise<number> {
     const { items } = await ledger.list({ status: "held", now: now(), limit: 100, isOldestFirst: true });
     log.measure("HeldWaiting", items.length);
     const [oldest] = items;
     const heldAt = oldest?.history.findLast(({ status }) => status === "held")?.at;
-    if (!oldest || !heldAt || now().getTime() - Date.parse(heldAt) < heldTooLongMs) return;
-    log.count("HeldTooLong", "Somebody has waited for an operator for more than a day", { id: oldest.id }, "ERROR");
+    if (oldest && heldAt && now().getTime() - Date.parse(heldAt) >= heldTooLongMs) {
+      log.count("HeldTooLong", "Somebody has waited for an operator for more than a day", { id: oldest.id }, "ERROR");
+    }
+    return items.length;
   }
 
   /** Nobody misses an event that never came: says which source has been silent for too long, and once a week that all is alive. */
-  async function listenForSilence(): Promise<void> {
+  async function listenForSilence(held: number): Promise<void> {
     const lives = await silences(ledger, now());
     for (const { source, days } of lives) {
       if (settings.silenceDays === 0 || days < settings.silenceDays) continue;
@@ -73,8 +76,7 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     const isTold = settings.notices.about.includes("alive");
     if (!isTold || !(await ledger.isFirstUse(`alive|${week}`, now().toISOString(), now()))) return;
     const heard = lives.map(({ source, days }) => `${source} last heard ${Math.floor(days)} days ago`);
-    const { items } = await ledger.list({ status: "held", now: now(), limit: 100 });
-    const waiting = `${items.length}${items.length === 100 ? " or more" : ""} held`;
+    const waiting = `${held}${held === 100 ? " or more" : ""} held`;
     await notices.send(JSON.stringify({ about: "alive", id: week, why: [...heard, waiting].join("; ") }));
   }
 }

@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from "nod
 import { AESCipher, EventDispatcher, generateChallenge } from "@larksuiteoapi/node-sdk";
 import { decrypt, getSignature } from "@wecom/crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { isPrivate, post, toForward } from "../lambda/forward.ts";
+import { isPrivate, lookupPublic, post, toForward } from "../lambda/forward.ts";
 import { createForwarder } from "../lambda/forwarder.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
@@ -195,6 +195,13 @@ describe("the second listener", () => {
     "http://169.254.169.254",
   ])("is not called at %s, unless that is allowed", async (address) => {
     await expect(post(forward, `${address}:9/`, false)).rejects.toMatchObject({ code: "PRIVATE_ADDRESS" });
+  });
+
+  test("may have a public name and a private address: the address counts", async () => {
+    const code = await new Promise((resolve) =>
+      lookupPublic("localhost", { all: true }, (error) => resolve(error?.code)),
+    );
+    expect(code).toBe("PRIVATE_ADDRESS");
   });
 
   test.each([

@@ -206,6 +206,21 @@ test("a departure without the configured id is kept and alarmed, and taken when 
   expect(await reverify()).toMatchObject({ verified: 1, departures: 1 });
 });
 
+test("what is authentic and cannot be read is kept, each once, and alarmed", async () => {
+  await start(keys);
+  const event = {
+    schema: "2.0",
+    header: { token: keys.lark.verificationToken, event_type: "contact.user.deleted_v3" },
+  };
+  const unreadable = signLark(event, keys.lark);
+  for (const _ of [1, 2]) expect((await send(unreadable, stack.url)).status).toBe(400);
+  const xml = signWechatwork("<xml><Event>change_contact", { ...keys.wechatwork, receiveId: "wwlocal" });
+  expect((await send(xml, stack.url)).status).toBe(200);
+  expect(metrics().filter((name) => name === "Malformed")).toHaveLength(3);
+  expect(await kept()).toHaveLength(2);
+  expect(await reverify()).toMatchObject({ looked: 2, verified: 0 });
+});
+
 test("a source that worked until lately and fails now raises its own alarm, once an hour", async () => {
   await start(keys);
   expect((await send(fromLark("ou_demo_1"), stack.url)).status).toBe(200);
