@@ -1,7 +1,8 @@
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import { post } from "./delivery.ts";
 import { clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
-import { parseForward, post } from "./forward.ts";
+import { parseForward } from "./forward.ts";
 import { createLog, kindOf, type Log } from "./log.ts";
 import { createQueue, type Queue } from "./queue.ts";
 

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { isPrivate } from "../lambda/forward.ts";
+import { isPrivate } from "../lambda/delivery.ts";
 
 /** What an administrator decides. Everything but `genauth` has a default. */
 export interface ResignWebhookProps {

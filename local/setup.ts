@@ -156,7 +156,7 @@ function formOf(source: Exclude<SourceName, "api">, name: string, text: string, 
 
 async function makeCallers(given: string[] | undefined): Promise<Record<string, string>> {
   const names =
-    given ?? (await ask("Who signs orders? Names, as in zapier,ops", () => true)).split(",").map((name) => name.trim());
+    given ?? (await askOpenly("Who signs orders? Names, as in zapier,ops")).split(",").map((name) => name.trim());
   const made = Object.fromEntries(names.filter(Boolean).map((name) => [name, newApiSecret()]));
   const read = parseKeys(JSON.stringify({ api: made })).api;
   if (read && "wrong" in read) throw new Error(read.wrong);
@@ -288,6 +288,12 @@ async function waitForLife(
 async function ask(message: string, validate: (text: string) => true | string): Promise<string> {
   demandTerminal(message);
   return password({ message, mask: true, validate });
+}
+
+/** What is no secret may be seen. */
+async function askOpenly(message: string): Promise<string> {
+  demandTerminal(message);
+  return input({ message, required: true });
 }
 
 function demandTerminal(what: string): void {

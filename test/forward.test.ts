@@ -3,7 +3,8 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from "nod
 import { AESCipher, EventDispatcher, generateChallenge } from "@larksuiteoapi/node-sdk";
 import { decrypt, getSignature } from "@wecom/crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { isPrivate, lookupPublic, post, toForward } from "../lambda/forward.ts";
+import { isPrivate, lookupPublic, post } from "../lambda/delivery.ts";
+import { toForward } from "../lambda/forward.ts";
 import { createForwarder } from "../lambda/forwarder.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
