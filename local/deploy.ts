@@ -5,7 +5,7 @@ import { folder, readJson, readKeys } from "./files.ts";
 import { simulatorCredentials, startGenAuthSimulator } from "./genauth-simulator.ts";
 import { startMinistack } from "./ministack.ts";
 import { startNoticeStandIns, toLine } from "./notice-stand-ins.ts";
-import { localSettings } from "./stack.ts";
+import { localSettings, withSecondListener } from "./stack.ts";
 
 const outputsFile = `${folder}/outputs.json`;
 const keysFile = process.env.LOCAL_KEYS ?? `${folder}/keys.json`;
@@ -32,7 +32,10 @@ async function deployLocal(): Promise<number> {
 
   const { accessKeyId, accessKeySecret } = simulatorCredentials;
   const told = await startNoticeStandIns((received) => console.log(toLine(received)));
-  const resignWebhook = { alarmEmail: "alarms@example.com", ...localSettings(settings, genauth) };
+  const resignWebhook = {
+    alarmEmail: "alarms@example.com",
+    ...localSettings(withSecondListener(settings, told.secondListener), genauth),
+  };
   console.log(`deploying into ${endpoint} …`);
   await run("cdk", ["bootstrap", "aws://000000000000/us-east-1", "--quiet"]);
   await run("cdk", [
@@ -53,6 +56,7 @@ async function deployLocal(): Promise<number> {
   const url = `${endpoint}/_aws/execute-api/${apiId}/$default`;
   console.log(`webhook     ${url}/lark  /wechatwork  /slack/commands  /resignations`);
   console.log(`GenAuth     ${genauth.url}/_sim/calls (a simulator)`);
+  console.log(`notices     ${told.url}/_sim/received (stand-ins for whom they go to)`);
   console.log(`keys        ${keysFile}`);
   console.log(`ready ${url}`);
 
@@ -62,7 +66,13 @@ async function deployLocal(): Promise<number> {
   }
   const ids = ["--genauth", genauth.url, "--person", "lark:ou_demo_1", "--outputs", outputsFile];
   await run("node", ["local/doctor.ts", "--url", url, "--keys", keysFile, ...ids], {}, "inherit");
-  const e2e = { E2E_URL: url, E2E_KEYS: keysFile, E2E_GENAUTH: genauth.url };
+  const e2e = {
+    E2E_URL: url,
+    E2E_KEYS: keysFile,
+    E2E_GENAUTH: genauth.url,
+    E2E_NOTICES: told.url,
+    E2E_OUTPUTS: outputsFile,
+  };
   const code = await run("vitest", ["run", "--config", "vitest.e2e.config.ts"], e2e, "inherit").then(
     () => 0,
     () => 1,

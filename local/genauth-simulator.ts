@@ -38,7 +38,7 @@ export interface Call {
 const usersSchema = z.object({ users: z.array(z.object({ syncRelation: z.string(), name: z.string().optional() })) });
 
 const faultsSchema = z.object({
-  mode: z.enum(["none", "500", "http500", "429", "401", "hang", "cut", "garbage"]),
+  mode: z.enum(["none", "500", "http500", "429", "401", "403", "hang", "cut", "garbage"]),
   /** How many calls fail; all of them until told otherwise, where it is left out. */
   count: z.number().int().positive().optional(),
   /** Which calls fail. */
@@ -127,6 +127,8 @@ export async function startGenAuthSimulator(port = 0, portVariable?: string) {
           return finish({ statusCode: 500, message: "Internal server error" });
         case "401":
           return finish({ statusCode: 401, apiCode: 2020, message: "Not signed in" });
+        case "403":
+          return finish({ statusCode: 403, message: "The access key may not resign people" });
         case "429": {
           const { retryAfterSeconds } = fault;
           const headers = retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) };

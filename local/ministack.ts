@@ -5,7 +5,6 @@ import { dirname } from "node:path";
 import { folder } from "./files.ts";
 
 const version = "1.5.33";
-const venv = `${folder}/ministack-${version}`;
 
 export interface Ministack {
   readonly endpoint: string;
@@ -18,7 +17,8 @@ export interface Ministack {
  */
 export async function startMinistack(port: number, writeLog: (text: string) => void): Promise<Ministack> {
   await demandFree(port);
-  install();
+  const venv = `${folder}/ministack-${version}`;
+  install(venv);
   const child = spawn(`${venv}/bin/ministack`, [], {
     env: {
       ...process.env,
@@ -48,7 +48,8 @@ export async function startMinistack(port: number, writeLog: (text: string) => v
   throw new Error("MiniStack did not get ready within 30 s; see .local/ministack.log");
 }
 
-function install(): void {
+/** Installs it into a virtual environment, unless it is there. Throws errors that say what is missing. */
+export function install(venv: string): void {
   if (existsSync(`${venv}/bin/ministack`)) return;
   const python = findPython();
   console.log(`installing MiniStack ${version} into ${venv} …`);

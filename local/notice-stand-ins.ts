@@ -1,9 +1,11 @@
-import { listen, readBody, serve } from "./listen.ts";
+import { listen, readBody, sendJson, serve } from "./listen.ts";
 import { newApiSecret } from "./stack.ts";
 
 /** One request that a target received. */
 export interface Received {
   target: string;
+  /** Path and query. */
+  url: string;
   headers: Record<string, string | string[] | undefined>;
   body: string;
 }
@@ -13,8 +15,11 @@ export type Answering = (
   target: string,
 ) => { status: number; body?: string; headers?: Record<string, string> } | "hang" | undefined;
 
-/** Stand-ins for what notices go to: Slack's incoming webhook, Lark's and WeCom's robots, a webhook of one's own. */
-export async function startNoticeStandIns(onReceive: (received: Received) => void = () => {}) {
+/**
+ * Stand-ins for what notices go to: Slack's incoming webhook, Lark's and WeCom's robots, a webhook of one's own; and
+ * for a second listener (`forwardTo`). `GET /_sim/received` gives everything that came.
+ */
+export async function startNoticeStandIns(onReceive: (received: Received) => void = () => {}, port = 0) {
   const received: Received[] = [];
   let answering: Answering = () => undefined;
   const wellAnswers: Record<string, string> = {
@@ -22,18 +27,21 @@ export async function startNoticeStandIns(onReceive: (received: Received) => voi
     lark: '{"code":0,"msg":"success"}',
     wechatwork: '{"errcode":0,"errmsg":"ok"}',
     webhook: "",
+    listener: "success",
   };
   const server = serve(async (request, response) => {
-    const target = (request.url ?? "").slice(1).split("?")[0] ?? "";
+    const { url = "", headers } = request;
+    const target = url.slice(1).split("?")[0] ?? "";
+    if (target === "_sim/received") return sendJson(response, 200, received);
     const body = (await readBody(request))?.toString() ?? "";
-    const one = { target, headers: request.headers, body };
+    const one = { target, url, headers, body };
     received.push(one);
-    onReceive(one);
+    if (target !== "listener") onReceive(one);
     const answer = answering(target);
     if (answer === "hang") return;
     response.writeHead(answer?.status ?? 200, answer?.headers).end(answer?.body ?? wellAnswers[target]);
   });
-  const { url, close } = await listen(server, 0);
+  const { url, close } = await listen(server, port, "NOTICES_PORT");
   const secret = newApiSecret();
   return {
     /** What stands in the secret *notice targets*. */
@@ -44,6 +52,7 @@ export async function startNoticeStandIns(onReceive: (received: Received) => voi
       webhook: { url: `${url}/webhook`, secret },
     },
     url,
+    secondListener: `${url}/listener`,
     of: (target: string) => received.filter((one) => one.target === target),
     answer: (next: Answering) => {
       answering = next;

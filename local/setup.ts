@@ -16,6 +16,7 @@ interface Options {
   answers?: string;
   config: string;
   wait: string;
+  replace?: boolean;
 }
 
 const sources = ["lark", "wechatwork", "slack", "api"] as const;
@@ -42,6 +43,7 @@ new Command("setup")
   .option("--outputs <file>", "the stack's outputs", "outputs.json")
   .option("--answers <file>", "a JSON file with the answers, instead of questions: see docs/setup.md")
   .option("--config <file>", "where lark.userIdField and lark.provider are set", "cdk.json")
+  .option("--replace", "drop the former keys; left out, they serve beside the new ones until the console has those")
   .option("--wait <seconds>", "how long to wait for the senders' checks; 0: not at all", "600")
   .action(setUp)
   .parseAsync()
@@ -55,6 +57,7 @@ async function setUp({
   answers: answersFile,
   config,
   wait: waitSeconds,
+  replace: isReplacing = false,
 }: Options): Promise<void> {
   const startedAt = new Date();
   const outputs = readOutputs(outputsFile);
@@ -63,21 +66,31 @@ async function setUp({
   const secrets = new SecretsManagerClient();
 
   const keys = await readSecret(secrets, outputs.KeysSecret);
-  const callers: Record<string, string> = {};
+  const made: Partial<Record<SourceName, Record<string, string>>> = {};
   for (const source of chosen) {
-    if (source === "api") Object.assign(callers, await makeCallers(answers.api));
-    else keys[source] = await askSection(source, answers[source]);
+    made[source] = source === "api" ? await makeCallers(answers.api) : await askSection(source, answers[source]);
   }
-  if (chosen.includes("api")) keys.api = { ...(keys.api as object), ...callers };
+  let isAnyKept = false;
+  for (const [source, section] of Object.entries(made)) {
+    const former = (keys[source] ?? {}) as Section;
+    const next = isReplacing ? section : besides(former, section);
+    isAnyKept ||= Object.values(next).some((value) => Array.isArray(value));
+    keys[source] = source === "api" ? { ...former, ...next } : next;
+  }
   await writeSecret(secrets, outputs.KeysSecret, keys);
   console.log(`✔ The keys of ${chosen.join(", ")} are in the secret. Other sections stayed as they were.`);
+  if (isAnyKept) {
+    console.log(
+      "  Former keys serve beside the new ones. Once the console has the new ones: npm run setup -- --replace",
+    );
+  }
 
   const token = await askToken(answers.token);
   await writeSecret(secrets, outputs.TokenSecret, token);
   await proveToken(token, answers, config);
 
-  for (const source of chosen) console.log(`\n${whatToPaste(source, outputs, keys[source] as Section)}`);
-  if (Object.keys(callers).length > 0) showCallers(callers);
+  for (const source of chosen) console.log(`\n${whatToPaste(source, outputs, made[source] ?? {})}`);
+  if (made.api) showCallers(made.api);
   await waitForLife(chosen, outputs.LedgerTable, startedAt, Number(waitSeconds));
 }
 
@@ -131,8 +144,11 @@ const fields: Record<Exclude<SourceName, "api">, Field[]> = {
   slack: [{ name: "signingSecret", question: "Slack > Basic information > Signing secret", sample: "secret" }],
 };
 
-async function askSection(source: Exclude<SourceName, "api">, given: Record<string, string> = {}): Promise<Section> {
-  const section: Section = {};
+async function askSection(
+  source: Exclude<SourceName, "api">,
+  given: Record<string, string> = {},
+): Promise<Record<string, string>> {
+  const section: Record<string, string> = {};
   for (const { name, question, make } of fields[source]) {
     const typed =
       given[name] ??
@@ -143,6 +159,19 @@ async function askSection(source: Exclude<SourceName, "api">, given: Record<stri
     section[name] = value;
   }
   return section;
+}
+
+/** The new keys, each with the one before it where that is another: an event in flight is signed with that one. */
+function besides(former: Section, next: Record<string, string>): Section {
+  return Object.fromEntries(
+    Object.entries(next).map(([name, value]) => {
+      const last = [former[name] ?? []]
+        .flat()
+        .filter((one) => one !== value)
+        .at(-1);
+      return [name, last === undefined ? value : [last, value]];
+    }),
+  );
 }
 
 /** `true`, or what is wrong with a value: judged by the very code that the functions read the secret with. */
@@ -221,20 +250,19 @@ async function proveToken(given: Token, answers: Answers, configFile: string): P
   }
 }
 
-function whatToPaste(source: SourceName, outputs: Record<string, string>, section: Section): string {
-  const value = (name: string) => [section[name]].flat().at(-1);
+function whatToPaste(source: SourceName, outputs: Record<string, string>, section: Record<string, string>): string {
   switch (source) {
     case "lark":
       return `Lark / Feishu, developer console > your app > Events and callbacks (docs/lark.md):
-  Encryption strategy > Encrypt Key          ${value("encryptKey")}
+  Encryption strategy > Encrypt Key          ${section.encryptKey}
   Event configuration > Send events to the developer's server
                       > Request URL          ${outputs.LarkUrl}
   Add events: contact.user.deleted_v3, contact.user.updated_v3, contact.user.created_v3, contact.scope.updated_v3`;
     case "wechatwork":
       return `WeCom, admin console > Management tools > Contacts sync > event server (docs/wechatwork.md):
   URL                                        ${outputs.WechatworkUrl}
-  Token                                      ${value("token")}
-  EncodingAESKey                             ${value("encodingAesKey")}`;
+  Token                                      ${section.token}
+  EncodingAESKey                             ${section.encodingAesKey}`;
     case "slack":
       return `Slack, api.slack.com/apps > your app (docs/slack.md):
   Slash commands > Request URL               ${outputs.SlackCommandsUrl}

@@ -50,6 +50,12 @@ export const localSettings = (settings: { operators?: object; slack?: object }, 
   genauth: { host: genauth.url, userPoolId: simulatorCredentials.userPoolId },
 });
 
+/** The settings with a second listener behind Lark's address, where they name none. */
+export function withSecondListener<S extends { lark?: object; wechatwork?: object }>(settings: S, address: string): S {
+  const isNamed = [settings.lark, settings.wechatwork].some((source) => source && "forwardTo" in source);
+  return isNamed ? settings : { ...settings, forwardToPrivate: true, lark: { ...settings.lark, forwardTo: address } };
+}
+
 /** Runs the real functions against local AWS endpoints and a GenAuth simulator. */
 export async function startStack(options: {
   aws: LocalAws;

@@ -5,7 +5,7 @@ import { folder, readJson, readKeys } from "./files.ts";
 import { startGenAuthSimulator } from "./genauth-simulator.ts";
 import { startNoticeStandIns, toLine } from "./notice-stand-ins.ts";
 import { play } from "./play.ts";
-import { startStack } from "./stack.ts";
+import { startStack, withSecondListener } from "./stack.ts";
 
 const logFile = `${folder}/functions.log`;
 
@@ -20,11 +20,15 @@ async function start(): Promise<void> {
   writeFileSync(logFile, "");
   const genauth = await startGenAuthSimulator(readPort("GENAUTH_PORT", port && port + 1), "GENAUTH_PORT");
   const aws = await startAws();
-  const told = await startNoticeStandIns((received) => console.log(toLine(received)));
-  const stack = await startStack({ aws, genauth, keys, settings, port, writeLog, targets: told.targets });
+  const told = await startNoticeStandIns((received) => console.log(toLine(received)), readPort("NOTICES_PORT", 0));
+  const stack = await startStack({
+    ...{ aws, genauth, keys, port, writeLog, targets: told.targets },
+    settings: withSecondListener(settings, told.secondListener),
+  });
 
   console.log(`webhook     ${stack.url}/lark  /wechatwork  /slack/commands  /resignations`);
   console.log(`GenAuth     ${genauth.url}/_sim/calls (a simulator)`);
+  console.log(`notices     ${told.url}/_sim/received (stand-ins for whom they go to)`);
   console.log(`keys        ${process.env.LOCAL_KEYS ?? `${folder}/keys.json`}`);
   console.log(`logs        ${logFile}`);
   console.log(`ready ${stack.url}`);

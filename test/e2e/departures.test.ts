@@ -1,11 +1,6 @@
-/**
- * Against any address: `npm start`, the local deployment, or a real one. Told by the environment: E2E_URL,
- * E2E_KEYS (a file as the secret), and where there is one, E2E_GENAUTH (the simulator).
- */
+/** The way of a departure, against any address (`parts.ts` says which). */
 import { randomUUID } from "node:crypto";
 import { beforeEach, describe, expect, test } from "vitest";
-import type { operatorView } from "../../lambda/resignation.ts";
-import { first, readKeys } from "../../local/files.ts";
 import {
   larkDeleted,
   type SignedRequest,
@@ -20,51 +15,27 @@ import {
   wechatworkDeleted,
 } from "../../local/sign.ts";
 import { startSlackStandIn } from "../../local/slack.ts";
+import {
+  ask,
+  callsFor,
+  fail,
+  genauth,
+  lark,
+  larkKeys,
+  of,
+  ops,
+  order,
+  outcome,
+  type Shown,
+  signingSecret,
+  somebody,
+  status,
+  url,
+  wechatworkKeys,
+  zapier,
+} from "./parts.ts";
 
-type Shown = ReturnType<typeof operatorView>;
-
-const url = process.env.E2E_URL ?? "http://127.0.0.1:3000";
-const genauth = process.env.E2E_GENAUTH;
-const keys = readKeys(process.env.E2E_KEYS);
-const larkKeys = { encryptKey: first(keys.lark?.encryptKey), verificationToken: first(keys.lark?.verificationToken) };
-const receiveId = first(keys.wechatwork?.receiveIds) ?? "";
-const wechatworkKeys = {
-  token: first(keys.wechatwork?.token) ?? "",
-  encodingAesKey: first(keys.wechatwork?.encodingAesKey) ?? "",
-  receiveId,
-};
-const zapier = first(keys.api?.zapier) ?? "";
-const ops = first(keys.api?.ops) ?? "";
-const signingSecret = first(keys.slack?.signingSecret) ?? "";
-
-const lark = (id: string, now = new Date()) =>
-  signLark(larkDeleted({ open_id: id }, { token: larkKeys.verificationToken, now }), larkKeys);
-const order = (userId: string, headers = {}) =>
-  signApi({ method: "POST", path: "/resignations", body: { userId }, headers }, zapier);
-const status = async (request: SignedRequest) => (await send(request, url)).status;
-
-async function ask<T>(method: "GET" | "POST", path: string, body?: object): Promise<T> {
-  return (await (await send(signApi({ method, path, body }, ops), url)).json()) as T;
-}
-const of = async (userId: string) =>
-  (await ask<{ items: Shown[] }>("GET", `/resignations?${new URLSearchParams({ userId })}`)).items;
-const outcome = (userId: string, expected: string) =>
-  expect.poll(async () => (await of(userId))[0]?.status, { timeout: 40_000, interval: 300 }).toBe(expected);
-
-async function simulate(path: string, body: object = {}): Promise<void> {
-  await fetch(`${genauth}/_sim/${path}`, { method: "POST", body: JSON.stringify(body) });
-}
-async function callsFor(userId: string): Promise<number[]> {
-  const calls = (await (await fetch(`${genauth}/_sim/calls`)).json()) as { userId: string; statusCode: number }[];
-  return calls.filter((call) => call.userId === userId).map(({ statusCode }) => statusCode);
-}
-
-/** Somebody whom GenAuth knows and nobody else uses. */
-async function somebody(provider: string): Promise<string> {
-  const id = `e2e-${randomUUID().slice(0, 8)}`;
-  await simulate("users", { users: [{ syncRelation: `${provider}:${id}`, name: "End To End" }] });
-  return id;
-}
+const { receiveId } = wechatworkKeys;
 
 test("the consoles' checks of the URL are answered, within their second", async () => {
   const check = { type: "url_verification", challenge: "abc", token: larkKeys.verificationToken };
@@ -98,7 +69,7 @@ test("what is no route is 404, and what is too large 413", async () => {
 });
 
 describe.skipIf(!genauth)("with the simulator", () => {
-  beforeEach(() => simulate("faults", { mode: "none" }));
+  beforeEach(() => fail({ mode: "none" }));
 
   test("a departure of each source ends in one call, and its repeat in none", async () => {
     const [one, two, three] = [await somebody("lark"), await somebody("wechatwork"), await somebody("lark")];
@@ -136,7 +107,7 @@ describe.skipIf(!genauth)("with the simulator", () => {
 
   test("GenAuth down and up again: one outcome", async () => {
     const id = await somebody("lark");
-    await simulate("faults", { mode: "500", count: 2 });
+    await fail({ mode: "500", count: 2 });
     expect(await status(lark(id))).toBe(200);
     await outcome(`lark:${id}`, "resigned");
     expect(await callsFor(`lark:${id}`)).toEqual([500, 500, 200]);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { parseKeys } from "../../lambda/secrets.ts";
 import { type LocalAws, startAws } from "../../local/aws.ts";
 import { type GenAuthSimulator, simulatorCredentials, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
-import { send, signApi, signLark, signWechatworkCheck } from "../../local/sign.ts";
+import { larkDeleted, send, signApi, signLark, signWechatworkCheck } from "../../local/sign.ts";
 import { startStack } from "../../local/stack.ts";
 import { runCommand } from "./run.ts";
 
@@ -42,11 +42,11 @@ afterAll(async () => {
   await Promise.all([aws.close(), genauth.close()]);
 });
 
-function setUp(answers: object, waitSeconds = 0) {
+function setUp(answers: object, waitSeconds = 0, ...more: string[]) {
   writeFileSync(`${folder}/answers.json`, JSON.stringify(answers));
   const files = ["--outputs", `${folder}/outputs.json`, "--answers", `${folder}/answers.json`, "--config", config];
   const { AWS_ENDPOINT_URL_DYNAMODB = "", AWS_ENDPOINT_URL_SECRETS_MANAGER = "" } = process.env;
-  return runCommand("setup", [...files, "--wait", String(waitSeconds)], {
+  return runCommand("setup", [...files, "--wait", String(waitSeconds), ...more], {
     ...{ AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_SECRETS_MANAGER },
     ...{ AWS_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" },
   });
@@ -86,6 +86,23 @@ test("leaves the other sections as they were", async () => {
   const before = kept();
   expect((await setUp({ slack: { signingSecret: "s" }, token })).code).toBe(0);
   expect(kept()).toEqual({ ...before, slack: { signingSecret: "s" } });
+});
+
+test("keeps the former keys beside the new ones, until it is told to drop them", async () => {
+  const api = ["zapier"];
+  expect((await setUp({ lark: { encryptKey: "one", verificationToken: "v" }, api, token })).code).toBe(0);
+  const { zapier } = kept().api;
+  const second = await setUp({ lark: { encryptKey: "two", verificationToken: "v" }, api, token });
+  expect(second.out).toContain("--replace");
+  expect(kept().lark).toEqual({ encryptKey: ["one", "two"], verificationToken: "v" });
+  expect(kept().api.zapier).toEqual([zapier, expect.not.stringContaining(zapier)]);
+  for (const encryptKey of ["one", "two"]) {
+    const event = signLark(larkDeleted({ open_id: "ou_demo_1" }, { token: "v" }), { encryptKey });
+    expect((await send(event, stack.url)).status).toBe(200);
+  }
+  const third = await setUp({ lark: { encryptKey: "two", verificationToken: "v" }, token }, 0, "--replace");
+  expect([third.code, kept().lark]).toEqual([0, { encryptKey: "two", verificationToken: "v" }]);
+  expect(third.out).not.toContain("--replace");
 });
 
 describe("a wrong answer is named, and nothing is written", () => {
