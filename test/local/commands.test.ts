@@ -1,15 +1,15 @@
 /** The commands as people run them, each in a process of its own. */
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LocalAws, startAws } from "../../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
 import { newKeys, startStack } from "../../local/stack.ts";
+import { makeFolder } from "../folder.ts";
 import { runCommand } from "./run.ts";
 
-const folder = mkdtempSync(`${tmpdir()}/resign-webhook-`);
+const folder = makeFolder();
 const keysFile = `${folder}/keys.json`;
 const keys = newKeys();
 writeFileSync(keysFile, JSON.stringify(keys));

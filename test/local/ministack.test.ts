@@ -1,16 +1,15 @@
 /** What `npm run deploy:local` says where it cannot start. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import { afterAll, afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { listen, serve } from "../../local/listen.ts";
 import { install } from "../../local/ministack.ts";
+import { makeFolder } from "../folder.ts";
 import { runCommand } from "./run.ts";
 
-const folder = mkdtempSync(`${tmpdir()}/ministack-`);
+const folder = makeFolder();
 afterEach(() => vi.unstubAllEnvs());
-afterAll(() => rmSync(folder, { recursive: true }));
 
 function hasPython(): boolean {
   try {

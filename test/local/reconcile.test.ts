@@ -1,15 +1,15 @@
 /** The directory compared with GenAuth: who left without our hearing of it. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { DynamoDBClient, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type LocalAws, startAws } from "../../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
 import { type Listening, listen, readBody, sendJson, serve } from "../../local/listen.ts";
 import { newKeys, startStack } from "../../local/stack.ts";
+import { makeFolder } from "../folder.ts";
 import { runCommand } from "./run.ts";
 
-const folder = mkdtempSync(`${tmpdir()}/reconcile-`);
+const folder = makeFolder();
 const keys = newKeys();
 const keysFile = `${folder}/keys.json`;
 writeFileSync(keysFile, JSON.stringify(keys));
