@@ -128,6 +128,9 @@ export function partsOf(scope: Construct, settings: Settings) {
           sourcesContent: false,
           externalModules: [],
           banner: bundling.banner,
+          esbuildArgs: Object.fromEntries(
+            Object.entries(bundling.alias).map(([name, path]) => [`--alias:${name}`, path]),
+          ),
         },
       });
       acknowledge(created, {
