@@ -16,8 +16,8 @@ export function findEvery<T>(candidates: readonly T[], serves: (candidate: T) =>
   return candidates.filter(serves)[0];
 }
 
-/** The bytes of strict base64; `undefined` for text that Node's lenient decoder would read all the same. */
+/** The bytes of canonical base64; `undefined` for text that Node's lenient decoder would read all the same. */
 export function strictBase64(encoded: string): Buffer | undefined {
-  const isWellFormed = /^[A-Za-z0-9+/]+={0,2}$/.test(encoded) && encoded.length % 4 === 0;
-  return isWellFormed ? Buffer.from(encoded, "base64") : undefined;
+  const bytes = Buffer.from(encoded, "base64");
+  return bytes.length > 0 && bytes.toString("base64") === encoded ? bytes : undefined;
 }

@@ -1,0 +1,258 @@
+import { createCipheriv, createHash, createHmac } from "node:crypto";
+import type { Request } from "../../../../lambda/http.ts";
+import { encryptWechatwork, signWechatwork, signWechatworkCheck, wechatworkDeleted } from "../../../../local/sign.ts";
+import { now, toRequest } from "../../../parts.ts";
+import {
+  bitFlips,
+  cuts,
+  type Hostile,
+  hexFlips,
+  hostileXml,
+  notUtf8,
+  oddSignatures,
+  oddTimestamps,
+  seconds,
+  truncations,
+  unusableIds,
+  withBody,
+} from "./parts.ts";
+
+const token = "aToken";
+const encodingAesKey = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+const one = { token, encodingAesKey, receiveId: "ww1" };
+export const keys = { token: [token], encodingAesKey: [encodingAesKey], receiveIds: ["ww1"] };
+
+const deleted = wechatworkDeleted("zhangsan", "ww1", now);
+const good = toRequest(signWechatwork(deleted, one, now));
+const check = toRequest(signWechatworkCheck("1616140317555161061", one, now));
+export const accepted = [good, check];
+
+const [, encrypted = ""] = /<Encrypt><!\[CDATA\[(.*?)\]\]>/.exec(good.body.toString()) ?? [];
+const query = new URLSearchParams(good.rawQuery);
+const signature = query.get("msg_signature") ?? "";
+const nonce = query.get("nonce") ?? "";
+
+const sha1 = (parts: string[]) => createHash("sha1").update(parts.join("")).digest("hex");
+const signatureOf = (text: string, timestamp = seconds, key = token) => sha1([key, timestamp, nonce, text].sort());
+const envelope = (text: string) => `<xml><ToUserName>ww1</ToUserName><Encrypt>${text}</Encrypt></xml>`;
+
+const withQuery = (request: Request, rawQuery: string): Request => ({ ...request, rawQuery });
+const asked = (given: Record<string, string>): Request => {
+  const parameters = { msg_signature: signature, timestamp: seconds, nonce, ...given };
+  const pairs = Object.entries(parameters).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  return withQuery(good, pairs.join("&"));
+};
+/** By somebody who knows the token: signed, whatever it is. */
+const signed = (text: string, timestamp = seconds): Request =>
+  withBody(asked({ timestamp, msg_signature: signatureOf(text, timestamp) }), envelope(text));
+/** By WeCom itself. */
+const told = (xml: string): Request => signed(encryptWechatwork(xml, one));
+
+const key = Buffer.from(`${encodingAesKey}=`, "base64");
+function seal(plain: Uint8Array): string {
+  const cipher = createCipheriv("aes-256-cbc", key, key.subarray(0, 16)).setAutoPadding(false);
+  return Buffer.concat([cipher.update(plain), cipher.final()]).toString("base64");
+}
+function frame(length: number, rest: string): Buffer {
+  const size = Buffer.alloc(4);
+  size.writeUInt32BE(length >>> 0);
+  return Buffer.concat([Buffer.alloc(16, 7), size, Buffer.from(rest)]);
+}
+const padded = (plain: Buffer, fill = 32 - (plain.length % 32), length = 32 - (plain.length % 32)) =>
+  Buffer.concat([plain, Buffer.alloc(length, fill)]);
+
+const proof = (name: string, request: Request, reason: string): Hostile => ({
+  name,
+  request,
+  expected: `unauthorized: ${reason}`,
+});
+const unopened = (name: string, text: string) => proof(name, signed(text), "decryption or receiveid");
+const body = "<xml></xml>";
+const whole = frame(body.length, `${body}ww1`);
+const bytes = Buffer.from(encrypted, "base64");
+const [head = "", tail = ""] = good.rawQuery.split("&nonce=");
+
+export const cases: Hostile[] = [
+  ...hexFlips(signature).map((value, index) =>
+    proof(`signature, digit ${index} changed`, asked({ msg_signature: value }), "signature"),
+  ),
+  ...cuts(signature).map((value) =>
+    proof(`signature cut to ${value.length}`, asked({ msg_signature: value }), "query"),
+  ),
+  ...oddSignatures(signature).map((value) =>
+    proof(`signature ${JSON.stringify(value)}`, asked({ msg_signature: value }), "query"),
+  ),
+  ...oddTimestamps.map((value) =>
+    proof(`timestamp ${JSON.stringify(value)}, signed`, signed(encrypted, value), "query"),
+  ),
+  ...[11, 12, 13, 16].map((length) =>
+    proof(`timestamp of ${length} digits, signed`, signed(encrypted, seconds.padEnd(length, "0")), "query"),
+  ),
+  ...cuts(nonce)
+    .slice(1)
+    .map((value) => proof(`nonce cut to ${value.length}`, asked({ nonce: value }), "signature")),
+  ...["msg_signature", "timestamp", "nonce"].flatMap((name) => [
+    proof(`${name} empty`, asked({ [name]: "" }), "query"),
+    proof(`${name} missing`, withQuery(good, good.rawQuery.replace(name, "other")), "query"),
+    proof(`${name} twice`, withQuery(good, `${good.rawQuery}&${name}=${query.get(name)}`), "query"),
+    proof(
+      `${name} twice, once encoded`,
+      withQuery(good, `${good.rawQuery}&%${name.charCodeAt(0).toString(16)}${name.slice(1)}=x`),
+      "query",
+    ),
+    proof(`${name} in capitals`, withQuery(good, good.rawQuery.replace(name, name.toUpperCase())), "query"),
+    proof(`${name} as a list`, withQuery(good, good.rawQuery.replace(name, `${name}[]`)), "query"),
+  ]),
+  proof("timestamp and nonce swapped", asked({ timestamp: nonce, nonce: seconds }), "query"),
+  ...Array.from({ length: 9 }, (_, index) =>
+    proof(
+      `${9 - index} digits moved from timestamp to nonce`,
+      asked({ timestamp: seconds.slice(0, index + 1), nonce: seconds.slice(index + 1) + nonce }),
+      "query",
+    ),
+  ),
+  ...["%", "%E0%A4%A", "%zz", "%u0061"].map((odd) =>
+    proof(`a bad escape: ${odd}`, withQuery(good, `${good.rawQuery}&x=${odd}`), "query"),
+  ),
+  ...["", "?", "&&&", "=", "msg_signature", "a;b", `${head};nonce=${tail}`].map((rawQuery) =>
+    proof(`query ${JSON.stringify(rawQuery.slice(0, 15))}`, withQuery(good, rawQuery), "query"),
+  ),
+
+  ...bitFlips(Buffer.from(encrypted), 40).map((text, index) => ({
+    ...proof(
+      `Encrypt, bit flip ${index}`,
+      withBody(good, envelope(text.toString("latin1").replaceAll(/[<&]/g, "!"))),
+      "",
+    ),
+    expected: /^unauthorized: (signature|envelope)$/,
+  })),
+  ...truncations(Buffer.from(encrypted), 20)
+    .slice(1)
+    .map((text) => proof(`Encrypt cut to ${text.length}`, withBody(good, envelope(text.toString())), "signature")),
+  ...["x", "aToken ", " aToken", "ATOKEN", "", encodingAesKey].map((other) =>
+    proof(
+      `signed with ${JSON.stringify(other)}`,
+      asked({ msg_signature: signatureOf(encrypted, seconds, other) }),
+      "signature",
+    ),
+  ),
+  ...(
+    [
+      ["not sorted", sha1([token, nonce, encrypted, seconds])],
+      ["sorted backwards", sha1([token, seconds, nonce, encrypted].sort().reverse())],
+      ["sorted as a dictionary is", sha1([token, seconds, nonce, encrypted].sort((a, b) => b.localeCompare(a)))],
+      ["without the text", sha1([token, seconds, nonce].sort())],
+      ["without the token", sha1([seconds, nonce, encrypted].sort())],
+      ["over the message", sha1([token, seconds, nonce, deleted].sort())],
+      ["HMAC-SHA1", createHmac("sha1", token).update([seconds, nonce, encrypted].sort().join("")).digest("hex")],
+      [
+        "SHA-256, cut",
+        createHash("sha256").update([token, seconds, nonce, encrypted].sort().join("")).digest("hex").slice(0, 40),
+      ],
+      ["RIPEMD-160", createHash("ripemd160").update([token, seconds, nonce, encrypted].sort().join("")).digest("hex")],
+    ] as const
+  ).map(([name, value]) => proof(`signature ${name}`, asked({ msg_signature: value }), "signature")),
+
+  ...["ww2", "", "ww", "ww11", "WW1", "ww1 ", " ww1", "ww1\0", "ww1\n", "wwl", "ww1|ww1"].map((receiveId) =>
+    proof(
+      `for the receiver ${JSON.stringify(receiveId)}`,
+      toRequest(signWechatwork(deleted, { ...one, receiveId }, now)),
+      "decryption or receiveid",
+    ),
+  ),
+  ...["b".repeat(43), encodingAesKey.toLowerCase(), `${encodingAesKey.slice(0, 42)}A`.replace(/^a/, "b")].map((other) =>
+    proof(
+      `encrypted with ${other.slice(0, 6)}…`,
+      toRequest(signWechatwork(deleted, { ...one, encodingAesKey: other }, now)),
+      "decryption or receiveid",
+    ),
+  ),
+  ...bitFlips(bytes.subarray(-16), 16).map((last, index) =>
+    unopened(`last block, bit flip ${index}`, Buffer.concat([bytes.subarray(0, -16), last]).toString("base64")),
+  ),
+  ...Array.from({ length: bytes.length / 16 - 1 }, (_, blocks) =>
+    unopened(`ciphertext of ${blocks + 1} blocks`, bytes.subarray(0, 16 * (blocks + 1)).toString("base64")),
+  ),
+  ...Array.from({ length: 31 }, (_, more) =>
+    unopened(`ciphertext of ${32 + more + 1} bytes`, bytes.subarray(0, 33 + more).toString("base64")),
+  ).filter((_, more) => more !== 31),
+  ...[-11, -8, -4, -3, -2, -1, 1, 2, 3].map((off) =>
+    unopened(`a length that is off by ${off}`, seal(padded(frame(body.length + off, `${body}ww1`)))),
+  ),
+  ...[4, 33, 64, 256, 65_536, 2 ** 24, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1].map((more) =>
+    unopened(`a length of ${more} more`, seal(padded(frame(body.length + more, `${body}ww1`)))),
+  ),
+  ...[0, 33, 34, 64, 128, 255].map((fill) => unopened(`padding of ${fill}`, seal(padded(whole, fill)))),
+  ...Array.from({ length: 31 - (whole.length % 32) }, (_, index) => {
+    const plain = padded(whole);
+    plain[whole.length + index] = 0;
+    return unopened(`padding, byte ${index} wrong`, seal(plain));
+  }),
+  unopened("nothing but padding", seal(Buffer.alloc(32, 32))),
+  unopened("a frame of 19 bytes", seal(padded(Buffer.alloc(19, 1)))),
+  unopened("zeros", seal(Buffer.alloc(64))),
+  ...[
+    `${encrypted}=`,
+    `${encrypted}==`,
+    `${encrypted}\n`,
+    ` ${encrypted}`,
+    `${encrypted.slice(0, 20)} ${encrypted.slice(20)}`,
+    encrypted.replace(/=*$/, "").slice(0, -1),
+    `-_${encrypted.slice(2)}`,
+    `${encrypted.slice(0, -4)}====`,
+  ].map((odd) => ({
+    ...unopened(`base64 ${JSON.stringify(odd.slice(-6))}, ${odd.length}`, odd),
+    expected: /^unauthorized: (decryption or receiveid|signature)$/,
+  })),
+
+  ...hostileXml.map((xml) => ({
+    ...proof(`envelope ${JSON.stringify(xml.slice(0, 40))}, ${xml.length}`, withBody(good, xml), ""),
+    expected: /^unauthorized: (envelope|query)$/,
+  })),
+  ...notUtf8.map((bytes) => proof(`envelope, not UTF-8: ${bytes.toString("hex")}`, withBody(good, bytes), "envelope")),
+  ...[
+    `<xml><Encrypt>${encrypted}</Encrypt><Encrypt>${encrypted}</Encrypt></xml>`,
+    `<xml><Encrypt><a>${encrypted}</a></Encrypt></xml>`,
+    `<xml><a><Encrypt>${encrypted}</Encrypt></a></xml>`,
+    `<xml><encrypt>${encrypted}</encrypt></xml>`,
+    "<xml><Encrypt></Encrypt></xml>",
+    "<xml><Encrypt/></xml>",
+  ].map((xml) => proof(`envelope ${xml.slice(0, 30)}…${xml.slice(-20)}`, withBody(good, xml), "query")),
+  ...cuts(check.rawQuery.slice(-12)).map((end) =>
+    proof(
+      `URL check cut by ${12 - end.length}`,
+      withQuery(check, check.rawQuery.slice(0, -12) + end.replace(/%.?$/, "")),
+      "signature",
+    ),
+  ),
+  proof("URL check without echostr", withQuery(check, check.rawQuery.replace("echostr", "other")), "query"),
+  proof(
+    "URL check with the signature of an event",
+    withQuery(check, `${good.rawQuery}&${check.rawQuery.split("&").at(-1)}`),
+    "signature",
+  ),
+
+  ...hostileXml
+    .filter((xml) => xml !== `<xml>${"<a></a>".repeat(10_000)}</xml>` && xml.length < 30_000)
+    .map((xml) => ({
+      name: `event ${JSON.stringify(xml.slice(0, 40))}, ${xml.length}`,
+      request: told(xml),
+      expected: "kept: no XML",
+    })),
+  ...[...unusableIds.filter((id) => !id.includes("\0")), "]]&gt;a b"].map((id) => ({
+    name: `departure of ${JSON.stringify(id)}`,
+    request: told(wechatworkDeleted(id, "ww1", now)),
+    expected: "kept: no UserID",
+  })),
+  ...[
+    "<UserID>a</UserID><UserID>b</UserID>",
+    "<UserID><b>a</b></UserID>",
+    "<a><UserID>a</UserID></a>",
+    "<userid>a</userid>",
+    "",
+  ].map((fields) => ({
+    name: `departure with ${JSON.stringify(fields)}`,
+    request: told(`<xml><Event>change_contact</Event><ChangeType>delete_user</ChangeType>${fields}</xml>`),
+    expected: "kept: no UserID",
+  })),
+];
