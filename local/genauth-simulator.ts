@@ -1,5 +1,6 @@
 import { createHmac, randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { setTimeout as wait } from "node:timers/promises";
 import * as z from "zod";
 import { listen, readBody, sendJson, serve } from "./listen.ts";
 
@@ -51,7 +52,8 @@ type Reply = { statusCode: number; apiCode?: number; message: string; data?: unk
 const success = (data: unknown): Reply => ({ statusCode: 200, message: "Success", data });
 const userNotFound: Reply = { statusCode: 404, apiCode: 2004, message: "User not found" };
 
-export async function startGenAuthSimulator(port = 0, portVariable?: string) {
+/** `delayMs`: how long it takes over each answer. */
+export async function startGenAuthSimulator(port = 0, portVariable?: string, delayMs = 0) {
   const people = new Map<string, Person>();
   const byUserId = new Map<string, string>();
   let calls: Call[] = [];
@@ -101,6 +103,7 @@ export async function startGenAuthSimulator(port = 0, portVariable?: string) {
     const body = parse(text);
     if (url.pathname.startsWith("/_sim/")) return control(request, url.pathname, body, response);
 
+    if (delayMs > 0) await wait(delayMs);
     const execute = operations[`${request.method} ${url.pathname}`];
     if (!execute)
       return sendJson(response, 404, { statusCode: 404, message: `Cannot ${request.method} ${url.pathname}` });

@@ -30,8 +30,9 @@ export function startHttpFront(
   return listen(server, port);
 }
 
-function toEvent(
-  request: IncomingMessage,
+/** A request in payload format 2.0; `undefined` where it is none of the routes. */
+export function toEvent(
+  request: Pick<IncomingMessage, "method" | "url" | "headersDistinct">,
   body: Buffer,
   routes: readonly string[],
 ): APIGatewayProxyEventV2 | undefined {
@@ -50,6 +51,7 @@ function toEvent(
     rawQueryString,
     headers,
     ...(matched.id !== undefined && { pathParameters: { id: matched.id } }),
+    queryStringParameters: Object.fromEntries(new URLSearchParams(rawQueryString)),
     isBase64Encoded: !isText && body.length > 0,
     ...(body.length > 0 && { body: body.toString(isText ? "utf8" : "base64") }),
   } as unknown as APIGatewayProxyEventV2;

@@ -72,6 +72,8 @@ export async function startStack(options: {
   sweepEverySeconds?: number;
   /** Start no resigner: for tests that call it themselves. */
   isPolling?: boolean;
+  /** How many resigners there may be at once. */
+  resigners?: number;
   /** Takes the functions' log lines. */
   writeLog?: (line: string) => void;
 }) {
@@ -83,6 +85,7 @@ export async function startStack(options: {
     port = 0,
     sweepEverySeconds = 5,
     isPolling = true,
+    resigners = 4,
     writeLog = () => {},
   } = options;
   const { accessKeyId, accessKeySecret } = simulatorCredentials;
@@ -134,7 +137,7 @@ export async function startStack(options: {
   const client = new SQSClient();
   const pollers = isPolling
     ? [
-        startPoller(client, queueUrl, resigner),
+        startPoller(client, queueUrl, resigner, { concurrency: resigners }),
         startPoller(client, noticesUrl, notifier, { concurrency: 1 }),
         startPoller(client, forwardsUrl, forwarder, { concurrency: 2, batchSize: 1 }),
       ]

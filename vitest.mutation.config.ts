@@ -1,0 +1,10 @@
+import { defineConfig } from "vitest/config";
+
+/** The tests that judge mutants: those of `lambda/` that take no time (`npm run mutation`). */
+export default defineConfig({
+  test: {
+    include: ["test/lambda/**/*.test.ts", "test/slack.test.ts"],
+    exclude: ["test/lambda/crash.test.ts", "test/lambda/resigner.property.test.ts"],
+    testTimeout: 30_000,
+  },
+});
