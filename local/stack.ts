@@ -18,11 +18,14 @@ import { startPoller } from "./poller.ts";
 
 /** Keys of every source, made anew. */
 export const newKeys = () => ({
-  lark: { encryptKey: randomText(32), verificationToken: randomText(32) },
-  wechatwork: { token: randomText(32), encodingAesKey: randomText(43), receiveIds: ["wwlocal"] },
-  slack: { signingSecret: randomText(32) },
+  lark: { encryptKey: localSecret(32), verificationToken: localSecret(32) },
+  wechatwork: { token: localSecret(32), encodingAesKey: localSecret(43), receiveIds: ["wwlocal"] },
+  slack: { signingSecret: localSecret(32) },
   api: { zapier: newApiSecret(), ops: newApiSecret(), deputy: newApiSecret() },
 });
+
+/** So marked that a search through everything printed and logged shows whether one got out (`.ci/run`). */
+const localSecret = (length: number) => `SecretOf${randomText(length - 8)}`;
 
 /** `whsec_` and the base64 of 40 letters and digits: tools that take only a text key get those 40 themselves. */
 export const newApiSecret = () => `whsec_${Buffer.from(randomText(40)).toString("base64")}`;

@@ -1,0 +1,43 @@
+/** Comparing a proof takes a time that tells nothing: by reading, since a stop-watch on a shared machine tells nothing either. */
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { findEvery, isSame } from "../../../lambda/sources/proof.ts";
+
+const folder = "lambda/sources";
+const files = readdirSync(folder).filter((file) => file.endsWith(".ts"));
+
+describe.each(files)("%s", (file) => {
+  const lines = readFileSync(`${folder}/${file}`, "utf8").split("\n");
+
+  test("compares no signature, digest or token by an operator", () => {
+    const proof = "(?:signature|digest|mac|given|token|expected|\\w+\\.digest\\(.*?\\))";
+    const byOperator = new RegExp(`(?<!typeof )\\b${proof}\\s*[!=]==?(?!=|\\s*undefined)|[!=]==?\\s*${proof}\\b`);
+    expect(lines.filter((line) => byOperator.test(line))).toEqual([]);
+  });
+
+  test("makes a signature only to compare it in constant time", () => {
+    const made = lines.filter(
+      (line) => /\bsign\(|createHmac\(/.test(line) && !/function sign\(|return `?.*createHash/.test(line),
+    );
+    const isCompared = (line: string) => /isSame\(|timingSafeEqual\(/.test(line);
+    // Slack's `sign` makes what `verify` compares.
+    const others = made.filter((line) => !isCompared(line) && !line.includes("return `v0=$"));
+    expect(others).toEqual([]);
+  });
+});
+
+test("looks at every key, whichever of them serves", () => {
+  const seen: string[] = [];
+  const found = findEvery(["old", "new", "newest"], (key) => {
+    seen.push(key);
+    return key === "old";
+  });
+  expect([found, seen]).toEqual(["old", ["old", "new", "newest"]]);
+});
+
+test("compares texts of any lengths", () => {
+  expect([isSame("a", "a"), isSame("", ""), isSame("a", "b"), isSame("a", "aa"), isSame("", "a")]).toEqual([
+    ...[true, true],
+    ...[false, false, false],
+  ]);
+});

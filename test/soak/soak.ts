@@ -1,0 +1,293 @@
+import { createHash } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
+import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
+import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
+import type { Answer } from "../../lambda/http.ts";
+import { type Resignation, resignationId, type SyncRelation } from "../../lambda/resignation.ts";
+import { routes } from "../../lambda/sources/index.ts";
+import { simulatorCredentials } from "../../local/genauth-simulator.ts";
+import { startHttpFront } from "../../local/http-front.ts";
+import { startPoller } from "../../local/poller.ts";
+import {
+  larkDeleted,
+  type SignedRequest,
+  send,
+  signApi,
+  signLark,
+  signWechatwork,
+  wechatworkDeleted,
+} from "../../local/sign.ts";
+import type { Call, Fate } from "./fault-proxy.ts";
+import { startStage } from "./stage.ts";
+
+export interface SoakOptions {
+  readonly departures: number;
+  /** Decides who leaves, how often they are told of, and what happens to which call. How the processes interleave it does not. */
+  readonly seed: number;
+  /** Share of the calls that go wrong. */
+  readonly faultRate: number;
+  /** Share of the departures of which, on the average, a function is killed. */
+  readonly killRate: number;
+  readonly deadlineSeconds: number;
+  /** The setting `lookUp`: without it the functions look only where they are in doubt. */
+  readonly lookUp: boolean;
+  readonly tell?: (line: string) => void;
+}
+
+export interface SoakReport {
+  readonly statuses: Record<string, number>;
+  readonly requests: number;
+  readonly calls: number;
+  readonly faults: Partial<Record<Fate, number>>;
+  readonly kills: number;
+  readonly approved: number;
+  readonly effects: number;
+  readonly seconds: number;
+  readonly violations: string[];
+}
+
+const faults: Fate[] = ["refuse", "lose", "delay", "cut", "twice", "error", "garbage"];
+
+/** About what a departure takes from acceptance to outcome, in calls. */
+const callsPerDeparture = 25;
+
+/** Ten times the wall's: a lease of two minutes runs out in 12 s, and no call takes as long as its margin of 6 s. */
+const speed = 10;
+
+interface Leaver {
+  readonly source: "lark" | "wechatwork" | "api";
+  readonly eventId: string;
+  readonly userId: SyncRelation;
+  readonly occurredAt: Date;
+  /** Told of twice, though it was answered. */
+  readonly isRepeated: boolean;
+}
+
+/** Lets people leave while calls fail and functions die, until every departure has come to its end; then looks for broken promises. */
+export async function soak(options: SoakOptions): Promise<SoakReport> {
+  const { departures, seed, faultRate, killRate, deadlineSeconds, lookUp, tell = () => {} } = options;
+  const startedAt = Date.now();
+  const secondsSince = () => Math.round((Date.now() - startedAt) / 1000);
+  const violations: string[] = [];
+  const chance = (of: string) => createHash("sha256").update(`${seed}|${of}`).digest().readUInt32BE() / 2 ** 32;
+
+  const stage = await startStage({
+    speed,
+    settings: {
+      lookUp,
+      retry: { firstDelaySeconds: 1, maxDelaySeconds: 20 },
+      notices: { about: [] },
+      brake: { perHour: Math.max(20, Math.ceil(departures / 10)), perDay: 5_000, headcount: 1_000_000 },
+    },
+    writeLog: search,
+  });
+  const { genauth, ledger, keys, now } = stage;
+  const secrets = [
+    ...[keys.lark.encryptKey, keys.lark.verificationToken, keys.wechatwork.token, keys.wechatwork.encodingAesKey],
+    ...[keys.slack.signingSecret, ...Object.values(keys.api), simulatorCredentials.accessKeySecret],
+    ...["local-token-", "Soaked Person"],
+  ];
+  function search(text: string): void {
+    const found = secrets.findIndex((secret) => text.includes(secret));
+    if (found >= 0) violations.push(`a secret or a name was written to a log (the ${found}th)`);
+  }
+
+  const leavers = Array.from({ length: departures }, (_, index) => toLeaver(index));
+  const isKnown = (userId: string) => chance(`known ${userId}`) > 0.03;
+  const known = [...new Set(leavers.map(({ userId }) => userId))].filter(isKnown);
+  genauth.addUsers(known.map((syncRelation) => ({ syncRelation, name: "Soaked Person" })));
+
+  const counts: Partial<Record<Fate, number>> = {};
+  let calls = 0;
+  const turns = new Map<string, number>();
+  function fateOf(name: string, call: Call): Fate {
+    const key = `${name} ${call.service} ${call.action} ${call.about}`;
+    const turn = (turns.get(key) ?? 0) + 1;
+    turns.set(key, turn);
+    calls += 1;
+    const drawn = chance(`fate ${key} ${turn}`);
+    const killPerCall = killRate / callsPerDeparture;
+    const kind = chance(`kind ${key} ${turn}`);
+    const fate =
+      drawn < killPerCall
+        ? kind < 0.5
+          ? "kill before"
+          : "kill after"
+        : drawn < killPerCall + faultRate
+          ? (faults[Math.floor(kind * faults.length)] ?? "pass")
+          : "pass";
+    counts[fate] = (counts[fate] ?? 0) + 1;
+    return fate;
+  }
+
+  const start = (id: "webhook" | "resigner" | "sweep", instances: number) =>
+    stage.start(id, instances, (call) => fateOf(id, call));
+  const [webhook, resigner, sweep] = await Promise.all([start("webhook", 2), start("resigner", 3), start("sweep", 1)]);
+  const answer = (event: unknown) =>
+    webhook.invoke(event).catch((): Answer => ({ statusCode: 502 })) as Promise<Answer>;
+  const front = await startHttpFront([[routes, answer]], 0);
+  const client = new SQSClient();
+  const poller = startPoller(
+    client,
+    stage.queueUrl,
+    ({ Records }: SQSEvent) =>
+      resigner.invoke({ Records }).catch(
+        (): SQSBatchResponse => ({
+          batchItemFailures: Records.map(({ messageId }) => ({ itemIdentifier: messageId })),
+        }),
+      ) as Promise<SQSBatchResponse>,
+    { concurrency: 3 },
+  );
+
+  let requests = 0;
+  let approved = 0;
+  let isOver = false;
+  const sweeping = repeat(1_500, () => sweep.invoke({}).catch(() => {}));
+  const operating = repeat(1_000, letGo);
+  const telling = repeat(30_000, async () => tell(`${secondsSince()} s: ${JSON.stringify(await count())}`));
+
+  const toSend = leavers.values();
+  await Promise.all(
+    Array.from({ length: 12 }, async () => {
+      for (const leaver of toSend) {
+        await sendUntilTaken(leaver);
+        if (leaver.isRepeated) await sendUntilTaken(leaver);
+      }
+    }),
+  );
+  tell(`${secondsSince()} s: every departure was answered 2xx`);
+  while ((await countOpen()) > 0) {
+    if (secondsSince() > deadlineSeconds) {
+      violations.push(`not at its end after ${deadlineSeconds} s: ${JSON.stringify(await count())}`);
+      break;
+    }
+    await wait(500);
+  }
+  isOver = true;
+  await Promise.all([sweeping, operating, telling]);
+  await poller.close();
+
+  const statuses = await count();
+  await check();
+  const report: SoakReport = {
+    ...{ statuses, requests, calls, approved, violations },
+    faults: Object.fromEntries(Object.entries(counts).filter(([fate]) => fate !== "pass")),
+    kills: webhook.kills() + resigner.kills() + sweep.kills(),
+    effects: known.reduce((sum, userId) => sum + genauth.effects(userId), 0),
+    seconds: secondsSince(),
+  };
+  await front.close();
+  client.destroy();
+  await Promise.all([webhook, resigner, sweep].map((one) => one.close()));
+  await stage.close();
+  return report;
+
+  function toLeaver(index: number): Leaver {
+    const isSecond = index > 0 && chance(`second ${index}`) < 0.08;
+    const who = isSecond ? Math.floor(chance(`whose ${index}`) * index) : index;
+    const provider = chance(`provider ${who}`) < 0.5 ? "lark" : "wechatwork";
+    const source = isSecond ? "api" : chance(`source ${index}`) < 0.25 ? "api" : provider;
+    const id = provider === "lark" ? `ou_${who}` : `staff.${who}`;
+    const occurredAt = now();
+    const eventId =
+      source === "lark"
+        ? `event-${index}`
+        : source === "api"
+          ? `zapier/order-${index}`
+          : `wwlocal|delete_user|${id}|${Math.floor(occurredAt.getTime() / 1000)}`;
+    const userId = `${provider}:${id}` as SyncRelation;
+    return { source, eventId, userId, occurredAt, isRepeated: chance(`repeated ${index}`) < 0.1 };
+  }
+
+  /** Signed anew for every try, as senders do. */
+  function sign({ source, eventId, userId, occurredAt }: Leaver): SignedRequest {
+    const id = userId.slice(userId.indexOf(":") + 1);
+    if (source === "lark") {
+      const { verificationToken: token } = keys.lark;
+      return signLark(larkDeleted({ open_id: id }, { token, eventId, now: occurredAt }), keys.lark, now());
+    }
+    if (source === "wechatwork") {
+      const given = { ...keys.wechatwork, receiveId: "wwlocal" };
+      return signWechatwork(wechatworkDeleted(id, "wwlocal", occurredAt), given, now());
+    }
+    const order = { method: "POST", path: "/resignations", body: { userId, reason: "soak" } } as const;
+    return signApi(order, keys.api.zapier, { id: eventId.slice("zapier/".length), now: now() });
+  }
+
+  async function sendUntilTaken(leaver: Leaver): Promise<void> {
+    for (let tries = 0; tries < 200; tries += 1) {
+      requests += 1;
+      const response = await send(sign(leaver), front.url).catch(() => undefined);
+      const said = await response?.text();
+      if (said !== undefined) search(said);
+      if (response?.ok) return;
+      if (response && response.status < 500) violations.push(`${leaver.eventId} was answered ${response.status}`);
+      await wait(50 + chance(`pause ${leaver.eventId} ${tries}`) * 400);
+    }
+    violations.push(`${leaver.eventId} was never taken`);
+  }
+
+  /** Operators let everybody go who is held, by name. */
+  async function letGo(): Promise<void> {
+    const ask = async (method: "GET" | "POST", path: string, body?: object) =>
+      send(signApi({ method, path, body }, keys.api.ops, { now: now() }), front.url).catch(() => undefined);
+    const response = await ask("GET", "/resignations?status=held&limit=100");
+    if (!response?.ok) return;
+    const { items } = (await response.json()) as { items: { id: string }[] };
+    const ids = items.values();
+    await Promise.all(
+      Array.from({ length: 6 }, async () => {
+        for (const { id } of ids) {
+          const done = await ask("POST", `/resignations/${id}/approve`, { operator: "soak" });
+          if (done?.ok) approved += 1;
+        }
+      }),
+    );
+  }
+
+  async function repeat(everyMs: number, act: () => Promise<unknown>): Promise<void> {
+    while (!isOver) {
+      await act();
+      await wait(everyMs);
+    }
+  }
+
+  async function countOpen(): Promise<number> {
+    const open = ["accepted", "resigning", "held", "suspended"] as const;
+    const pages = await Promise.all(open.map((status) => ledger.list({ status, now: now(), limit: 1 })));
+    return pages.reduce((sum, { items }) => sum + items.length, 0);
+  }
+
+  async function count(): Promise<Record<string, number>> {
+    const found: Record<string, number> = {};
+    for (const id of leavers.map(resignationId)) {
+      const { status } = (await ledger.get(id)) ?? { status: "not in the ledger" };
+      found[status] = (found[status] ?? 0) + 1;
+    }
+    return found;
+  }
+
+  async function check(): Promise<void> {
+    for (const leaver of leavers) {
+      const one = await ledger.get(resignationId(leaver));
+      if (one) checkOne(one);
+      else violations.push(`${leaver.eventId} was answered 2xx and is not in the ledger`);
+    }
+    for (const userId of known) {
+      const effects = genauth.effects(userId);
+      if (effects > 1) violations.push(`${userId} was resigned ${effects} times`);
+    }
+    const attributes = new GetQueueAttributesCommand({
+      QueueUrl: stage.deadLettersUrl,
+      AttributeNames: ["ApproximateNumberOfMessages"],
+    });
+    const { Attributes } = await client.send(attributes);
+    if (Attributes?.ApproximateNumberOfMessages !== "0") violations.push("there are dead letters");
+  }
+
+  function checkOne({ id, status, userId }: Resignation): void {
+    const inGenAuth = genauth.person(userId)?.status ?? "nobody";
+    const expected = { resigned: "Resigned", duplicate: "Resigned", not_found: "nobody" }[status as string];
+    if (expected !== inGenAuth) violations.push(`${id} is ${status}, and the person in GenAuth ${inGenAuth}`);
+  }
+}
