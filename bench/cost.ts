@@ -3,7 +3,7 @@ import { startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import { larkDeleted, send, signLark } from "../local/sign.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 import { services, startAwsProxy } from "../test/aws-proxy.ts";
-import { tableOf } from "./measure.ts";
+import { type Section, tableOf } from "./measure.ts";
 
 /** Prices of us-east-1, on demand, without the free tier (aws.amazon.com, November 2026). */
 const dollarsPerMillion = {
@@ -24,7 +24,7 @@ const indexes = 4;
 const departures = 50;
 
 /** What a departure costs, from the AWS calls that the real functions make for it, counted at their endpoints. */
-export async function benchCost(): Promise<string> {
+export async function benchCost(): Promise<Section> {
   const counts = new Map<Item, number>();
   const add = (item: Item, count: number) => counts.set(item, (counts.get(item) ?? 0) + count);
 
@@ -77,8 +77,9 @@ export async function benchCost(): Promise<string> {
     rows.push([item, each.toFixed(2), (each * price).toFixed(2)]);
   }
   rows.push(["in all", "", sum.toFixed(2)]);
-  return [
+  const text = [
     `${departures} departures from Lark, one notice each, everything at its defaults but the brake. The calls are counted; half a second of 512 MB a function is assumed.`,
     tableOf(["per departure", "count", "$ per million departures"], rows),
   ].join("\n");
+  return { text, headline: [["A thousand departures in AWS", `$${(sum / 1000).toFixed(3)}`, "", ""]] };
 }

@@ -2,6 +2,12 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import Table from "cli-table3";
 
+/** What a section of the benchmark found: its text, and the lines of it that belong on the README's front page. */
+export interface Section {
+  readonly text: string;
+  readonly headline: readonly [what: string, ours: string, beside: string, ratio: string][];
+}
+
 export function median(values: readonly number[]): number {
   return percentile(values, 50);
 }

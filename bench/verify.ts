@@ -7,7 +7,7 @@ import { toRequest } from "../lambda/http.ts";
 import type { Keys } from "../lambda/secrets.ts";
 import { routes } from "../lambda/sources/index.ts";
 import { first } from "../local/files.ts";
-import { median, tableOf } from "./measure.ts";
+import { median, type Section, tableOf } from "./measure.ts";
 import type { startBench } from "./stage.ts";
 
 const rounds = 15;
@@ -16,7 +16,7 @@ const roundMs = 150;
 type Act = () => unknown;
 
 /** Verify and map, from API Gateway's event to the departure: ours beside the official library, on the same bytes, in turns. */
-export async function benchVerify({ requests, keys, stack }: Awaited<ReturnType<typeof startBench>>): Promise<string> {
+export async function benchVerify({ requests, keys, stack }: Awaited<ReturnType<typeof startBench>>): Promise<Section> {
   const settings = stack.settings as unknown as RuntimeSettings;
   const [lark, wechatwork, slack, api] = [requests.lark(), requests.wechatwork(), requests.slack(), requests.api()];
   const listed = (section: Record<string, string | string[]>) =>
@@ -72,6 +72,7 @@ export async function benchVerify({ requests, keys, stack }: Awaited<ReturnType<
   ];
 
   const rows: (string | number)[][] = [];
+  const headline: [string, string, string, string][] = [];
   for (const [source, library, mine, theirs] of contests) {
     const found = { mine: [] as number[], theirs: [] as number[] };
     for (let round = 0; round < rounds; round += 1) {
@@ -79,12 +80,20 @@ export async function benchVerify({ requests, keys, stack }: Awaited<ReturnType<
       found.theirs.push(await perSecond(theirs));
     }
     const [one, other] = [median(found.mine), median(found.theirs)];
-    rows.push([source, Math.round(one), library, Math.round(other), (one / other).toFixed(2)]);
+    const ratio = (one / other).toFixed(2);
+    rows.push([source, Math.round(one), library, Math.round(other), ratio]);
+    headline.push([
+      `Verify and map, ${source}`,
+      `${Math.round(one)} a second`,
+      `${Math.round(other)}, ${library}`,
+      ratio,
+    ]);
   }
-  return [
+  const text = [
     `Requests a second, median of ${rounds} rounds of ${roundMs} ms each, in turns. Ours makes more checks (docs/reliability.md) and reads the event as API Gateway gives it.`,
     tableOf(["verify + map", "ours", "the official library", "its", "ours ÷ its"], rows),
   ].join("\n");
+  return { text, headline };
 }
 
 async function perSecond(act: Act): Promise<number> {
