@@ -1,13 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
+import type { IncomingHttpHeaders } from "node:http";
 import { fileURLToPath } from "node:url";
 import { Ajv, type ValidateFunction } from "ajv";
 import { ManagementClient } from "authing-node-sdk";
-import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import * as z from "zod/mini";
 import { createGenAuth, tellOutcome } from "../../lambda/genauth.ts";
 import type { SyncRelation } from "../../lambda/resignation.ts";
 import type { Token } from "../../lambda/secrets.ts";
 import { simulatorCredentials, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
+import { type Listening, listen, readBody, sendJson, serve } from "../../local/listen.ts";
 import { now } from "../parts.ts";
 
 const simulator = await startGenAuthSimulator();
@@ -93,6 +95,25 @@ describe("what an answer means", () => {
     expect(tell(failing(429), 429, "-5")).not.toHaveProperty("retryAfterSeconds");
   });
 
+  test("is recorded with GenAuth's own codes, and nothing that it did not say", () => {
+    const refused = tell({ statusCode: 403, apiCode: 2333, message: "m", requestId: "r" });
+    expect(refused).toEqual({
+      kind: "refused",
+      answer: { statusCode: 403, apiCode: 2333, message: "m", requestId: "r" },
+    });
+    expect(tell({ statusCode: 403 })).toStrictEqual({ kind: "refused", answer: { statusCode: 403 } });
+    expect(tell("<html>", 502).answer).toEqual({ message: "GenAuth answered HTTP 502, unreadable" });
+  });
+
+  test("of a Retry-After that is no time, nothing is made", () => {
+    for (const odd of ["17s", "x17", "0", "1e3", ""]) {
+      expect([odd, tell(failing(429), 429, odd)]).toEqual([
+        odd,
+        { kind: "busy", inDoubt: false, answer: expect.anything() },
+      ]);
+    }
+  });
+
   test("a long message is cut", () => {
     expect(tell({ ...failing(500), message: "x".repeat(1_000) }).answer.message).toHaveLength(200);
   });
@@ -171,6 +192,99 @@ describe("the token", () => {
       answer: { message: expect.stringContaining("placeholder") },
     });
     expect(simulator.calls()).toEqual([]);
+  });
+});
+
+describe("over the wire", () => {
+  interface Heard {
+    method: string | undefined;
+    headers: IncomingHttpHeaders;
+    body: string;
+  }
+  const heard: Heard[] = [];
+  let answers: { status?: number; headers?: Record<string, string>; body: object }[] = [];
+  const success = { statusCode: 200, message: "Success", data: { success: true } };
+  const server = serve(async (request, response) => {
+    const body = (await readBody(request))?.toString() ?? "";
+    heard.push({ method: request.method, headers: request.headers, body });
+    const { status = 200, headers, body: answer } = answers.shift() ?? { body: success };
+    sendJson(response, status, answer, headers);
+  });
+  let listening: Listening;
+  let nowMs = now.getTime();
+  beforeAll(async () => {
+    listening = await listen(server, 0);
+  });
+  beforeEach(() => {
+    heard.length = 0;
+    answers = [];
+    nowMs = now.getTime();
+  });
+  afterAll(() => listening.close());
+
+  type Secret = Parameters<typeof createGenAuth>[0]["secret"];
+  const ask = (secret: Secret) =>
+    createGenAuth({ host: listening.url, userPoolId: "pool", secret, now: () => new Date(nowMs) });
+  const withToken: Secret = { read: async () => ({ token: "t" }), refresh: async () => false };
+  const withPair: Secret = { ...withToken, read: async () => ({ accessKeyId: "id", accessKeySecret: "secret" }) };
+  const given = { body: { statusCode: 200, data: { access_token: "a", expires_in: 7_200 } } };
+
+  test("a call says who asks for which pool, in English; only one with a body says that it is JSON", async () => {
+    const genauth = ask(withToken);
+    await genauth.resign(demo);
+    await genauth.look(demo);
+    const common = { authorization: "Bearer t", "x-authing-userpool-id": "pool", "x-authing-lang": "en-US" };
+    expect(heard[0]).toMatchObject({ method: "POST", headers: { ...common, "content-type": "application/json" } });
+    expect(heard[0]?.body).toBe('{"userId":"lark:ou_demo_1","userIdType":"sync_relation"}');
+    expect(heard[1]).toMatchObject({ method: "GET", headers: common, body: "" });
+    expect(heard[1]?.headers).not.toHaveProperty("content-type");
+  });
+
+  test("a redirect is not followed", async () => {
+    answers = [{ status: 307, headers: { location: `${listening.url}/elsewhere` }, body: {} }];
+    expect(await ask(withToken).resign(demo)).toMatchObject({ kind: "busy", inDoubt: true });
+    expect(heard).toHaveLength(1);
+  });
+
+  test("a given token that is refused is not tried again, unless the secret has another", async () => {
+    const refused = { body: { statusCode: 401, message: "m" } };
+    answers = [refused, refused];
+    expect(await ask(withToken).resign(demo)).toMatchObject({ kind: "token_refused" });
+    expect(heard).toHaveLength(1);
+    heard.length = 0;
+    answers = [refused];
+    const failing = { ...withToken, refresh: () => Promise.reject(new Error("no answer")) };
+    expect(await ask(failing).resign(demo)).toMatchObject({ kind: "token_refused" });
+    expect(heard).toHaveLength(1);
+  });
+
+  test("a token is exchanged again five minutes before it expires", async () => {
+    const genauth = ask(withPair);
+    answers = [given];
+    await genauth.resign(demo);
+    expect(heard[0]?.body).toBe('{"accessKeyId":"id","accessKeySecret":"secret"}');
+    expect(heard[0]?.headers).not.toHaveProperty("authorization");
+    nowMs += 6_899_999;
+    await genauth.resign(demo);
+    expect(heard).toHaveLength(3);
+    nowMs += 1;
+    answers = [given];
+    await genauth.resign(demo);
+    expect(heard).toHaveLength(5);
+  });
+
+  test("where no token is to be had, nothing was done", async () => {
+    answers = [{ body: { statusCode: 500, message: "m" } }];
+    expect(await ask(withPair).resign(demo)).toMatchObject({ kind: "busy", inDoubt: false });
+    const unreadable = {
+      ...withToken,
+      read: () => Promise.reject(Object.assign(new Error("x"), { code: "ECONNRESET" })),
+    };
+    expect(await ask(unreadable).resign(demo)).toEqual({
+      kind: "busy",
+      inDoubt: false,
+      answer: { message: "The token's secret: ECONNRESET" },
+    });
   });
 });
 

@@ -64,6 +64,8 @@ describe("the guard", () => {
       "go",
     ],
     ["… but of another source", {}, {}, { ...settings, slack: { ...chat, secondOperator: true } }, "go"],
+    ["found by a comparison, or verified late", { approvalNeeded: "why" }, {}, settings, "stale"],
+    ["… and approved", { approvalNeeded: "why", released }, {}, settings, "go"],
     ["dry run", {}, {}, dry, "dry_run"],
     ["dry run, even if released", { released }, {}, dry, "dry_run"],
     ["dry run and too old", old, {}, dry, "stale"],
@@ -87,6 +89,24 @@ describe("the guard", () => {
           ? `duplicate of ${decision.duplicateOf}`
           : "go";
     expect(told).toBe(expected);
+  });
+
+  test.each([
+    [{ approvalNeeded: "Proposed" }, settings, "Proposed"],
+    [old, settings, `Told of at ${ago(86_401)}, too long ago`],
+    [{}, protecting, "The person is protected"],
+    [{}, dry, "Dry run: nothing is sent to GenAuth"],
+    [
+      { source: "slack" },
+      { ...settings, slack: { ...chat, secondOperator: true } },
+      "Another operator must approve what was ordered in Slack",
+    ],
+  ])("says why: %j", (changes, given, why) => {
+    expect(guard(resignation(changes), {}, given, now)).toMatchObject({ kind: "hold", why });
+  });
+
+  test("says go", () => {
+    expect(guard(resignation(), {}, settings, now)).toEqual({ kind: "go" });
   });
 
   test.each([
@@ -158,6 +178,14 @@ describe("the brake", () => {
     const again = ask(tripped.brake ?? brake());
     expect(again).toEqual({ decision: expect.objectContaining({ kind: "hold" }), brakeId: "brake_20261124T020000Z" });
     expect(ask({ ...brake(1), brakeId: "brake_1" }).brake).not.toHaveProperty("brakeId");
+  });
+
+  test("that is put on holds whoever comes, until its time is over", () => {
+    const putOn = (seconds: number) => ({ ...brake(), putOn: { until: ago(-seconds), why: "The scope narrowed" } });
+    expect(ask(putOn(1))).toMatchObject({ decision: { kind: "hold", why: "The scope narrowed" }, hasTripped: true });
+    const free = ask(putOn(0));
+    expect(free).toMatchObject({ decision: { kind: "go" }, brake: { passed: [{ id: "res_new" }] } });
+    expect(free.brake).not.toHaveProperty("putOn");
   });
 
   test("of 0 lets nobody through", () => {

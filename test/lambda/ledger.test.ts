@@ -1,4 +1,4 @@
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DynamoDBClient, GetItemCommand } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createLedger, type Ledger } from "../../lambda/ledger.ts";
 import {
@@ -28,6 +28,7 @@ beforeEach(async () => {
 });
 afterAll(() => aws.close());
 
+const day = 86_400;
 const from = (seconds: number) => new Date(now.getTime() + seconds * 1000);
 const departure = (eventId: string, userId = "lark:ou_1", at = now) =>
   toResignation({ source: "lark", eventId, userId: userId as SyncRelation, occurredAt: at, requestedBy: "lark" }, at);
@@ -167,7 +168,6 @@ describe("due", () => {
 });
 
 describe("lists", () => {
-  const day = 86_400;
   beforeEach(async () => {
     for (let index = 0; index < 12; index += 1) {
       const resignation = departure(`e${index}`, `lark:${index % 3}`, from(-index * 20 * day));
@@ -197,6 +197,58 @@ describe("lists", () => {
       newestFirst.filter((_, index) => index % 3 === 1 && index % 2),
     );
   });
+});
+
+test("the oldest first, for whoever asks for them", async () => {
+  for (const [index, seconds] of [20, 0, 10].entries())
+    await ledger.enter(departure(`e${index}`, "lark:1", from(seconds)));
+  const list = async (isOldestFirst: boolean) => {
+    const { items } = await ledger.list({ userId: "lark:1", now: from(30), limit: 10, isOldestFirst });
+    return items.map(({ acceptedAt }) => acceptedAt);
+  };
+  const oldest = [0, 10, 20].map((seconds) => from(seconds).toISOString());
+  expect(await list(true)).toEqual(oldest);
+  expect(await list(false)).toEqual(oldest.toReversed());
+});
+
+test("a page that ends with a month goes on with the one before", async () => {
+  const [march, april] = [new Date("2026-03-15T00:00:00Z"), new Date("2026-04-15T00:00:00Z")];
+  for (const [eventId, at] of [
+    ["a", april],
+    ["m", march],
+  ] as const)
+    await ledger.enter(departure(eventId, "lark:1", at));
+  const first = await ledger.list({ now: april, limit: 1 });
+  expect(first).toMatchObject({ items: [{ acceptedAt: april.toISOString() }], next: expect.anything() });
+  const second = await ledger.list({ now: april, limit: 1, after: first.next });
+  expect(second.items.map(({ acceptedAt }) => acceptedAt)).toEqual([march.toISOString()]);
+  const both = await ledger.list({ now: april, since: march, limit: 10 });
+  expect(both.items).toHaveLength(2);
+  expect(both.next).toBeUndefined();
+});
+
+test("of a person waits what is accepted, held or suspended, and of nobody else", async () => {
+  const one = (name: string, userId = "lark:1") => departure(name, userId);
+  for (const name of ["accepted", "held", "suspended", "resigned", "cancelled"]) await ledger.enter(one(name));
+  await ledger.enter(one("another's", "lark:2"));
+  await ledger.save(to(one("held"), "held"));
+  await ledger.save(to(one("cancelled"), "cancelled"));
+  for (const status of ["suspended", "resigned"] as const) {
+    const claimed = (await ledger.save(to(one(status), "resigning"))) ?? one(status);
+    await ledger.save(to(claimed, status));
+  }
+  const waiting = await ledger.waiting("lark:1", now);
+  expect(waiting.map(({ status }) => status).sort()).toEqual(["accepted", "held", "suspended"]);
+});
+
+test("every write counts the version up, and is kept for 400 days", async () => {
+  await ledger.enter(departure("e1"));
+  expect((await ledger.save(to(departure("e1"), "held")))?.version).toBe(2);
+  const { Item } = await new DynamoDBClient().send(
+    new GetItemCommand({ TableName: `ledger-${tables}`, Key: { id: { S: departure("e1").id } } }),
+  );
+  expect(Item?.expiresAt?.N).toBe(String(now.getTime() / 1000 + 400 * day));
+  expect(Item?.month?.S).toBe("2026-11");
 });
 
 test("a key is used for one content", async () => {

@@ -1,6 +1,8 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { api } from "../../../lambda/sources/api.ts";
+import type { Answer } from "../../../lambda/http.ts";
+import { type Resignation, type SyncRelation, toResignation, view } from "../../../lambda/resignation.ts";
+import { api, quarantine } from "../../../lambda/sources/api.ts";
 import { type SignedRequest, signApi } from "../../../local/sign.ts";
 import { newApiKeyPair, newApiSecret } from "../../../local/stack.ts";
 import { now, problemOf, settings, toRequest } from "../../parts.ts";
@@ -259,6 +261,154 @@ describe("operators", () => {
     ]) {
       expect(problemOf(() => list(query))).toBe("malformed");
     }
+  });
+});
+
+describe("what is answered", () => {
+  const at = now.toISOString();
+  const resignation = (status: string, more: object = {}): Resignation =>
+    ({
+      ...toResignation(
+        {
+          source: "api",
+          eventId: "zapier/m1",
+          userId: "lark:ou_1" as SyncRelation,
+          occurredAt: now,
+          requestedBy: "zapier",
+        },
+        now,
+      ),
+      ...{ status, person: { genauthUserId: "g1", name: "Zhang" }, ...more },
+    }) as Resignation;
+  const answerOf = (received: ReturnType<typeof receive>, ...given: unknown[]) => {
+    const { answer } = received as { answer: (...all: unknown[]) => Answer };
+    const { statusCode, headers, body } = answer(...given);
+    return { statusCode, headers, body: JSON.parse(body ?? "") };
+  };
+
+  test.each([
+    ["accepted", undefined, 202],
+    ["resigned", undefined, 202],
+    ["accepted", 5, 202],
+    ["resigning", 5, 202],
+    ["resigned", 5, 200],
+    ["held", 5, 200],
+  ])("an order that is %s, after a wait of %s, gets %i", (status, wait, expected) => {
+    const taken = resignation(status, { heldFor: "stale", resignedAt: at });
+    const received = signed(body, wait === undefined ? {} : { prefer: `wait=${wait}` });
+    const { statusCode, headers, body: shown } = answerOf(received, [taken]);
+    expect([statusCode, shown]).toEqual([expected, JSON.parse(JSON.stringify(view(taken)))]);
+    expect(headers).toMatchObject({ location: `/resignations/${taken.id}` });
+    expect(headers?.["preference-applied"]).toBe(wait === undefined ? undefined : `wait=${wait}`);
+    expect(shown).not.toHaveProperty("person");
+  });
+
+  test("one resignation: to operators with the person, to others without", () => {
+    const find = (key: string) => {
+      const request = signApi({ method: "GET", path: "/resignations/res_1" }, key, { now });
+      const received = receive(request, "GET /resignations/{id}", now, "res_1");
+      expect(received).toMatchObject({ kind: "find", id: "res_1" });
+      return answerOf(received, resignation("accepted"));
+    };
+    expect(find(secret)).toMatchObject({ statusCode: 200, body: { userId: "lark:ou_1" } });
+    expect(find(secret).body).not.toHaveProperty("person");
+    expect(find(opsSecret).body).toMatchObject({ person: { name: "Zhang" }, history: [{ status: "accepted" }] });
+    expect(find(opsSecret).body).not.toHaveProperty("version");
+  });
+
+  test("a page, and where the next one starts", () => {
+    const received = receive(
+      signApi({ method: "GET", path: "/resignations" }, opsSecret, { now }),
+      "GET /resignations",
+    );
+    expect(received).toMatchObject({ query: { limit: 50, since: undefined }, cursor: undefined });
+    expect(answerOf(received, [resignation("accepted")], undefined).body).toEqual({
+      items: [expect.objectContaining({ person: { genauthUserId: "g1", name: "Zhang" } })],
+    });
+    expect(answerOf(received, [], "c").body).toEqual({ items: [], nextCursor: "c" });
+  });
+
+  test.each(["approve", "cancel", "retry"])("to %s: the resignation as it is now", (name) => {
+    const request = signApi({ method: "POST", path: "/x", body: { operator: "alice" } }, opsSecret, { id: "m1", now });
+    const received = receive(request, `POST /resignations/{id}/${name}`, now, "res_1");
+    expect(received).toMatchObject({ act: { name, id: "res_1" } });
+    expect((received as { act: object }).act).not.toHaveProperty("reason");
+    expect(answerOf(received, resignation("accepted"))).toMatchObject({
+      statusCode: 200,
+      body: { person: { name: "Zhang" } },
+    });
+  });
+
+  test("an operator's proposal is the reconciliation's departure, and needs an approval", () => {
+    const propose = (key: string, more: object) =>
+      receive(signApi({ ...order, body: { userId: "lark:ou_1", ...more } }, key, { id: "m1", now }));
+    expect(propose(opsSecret, { propose: true })).toMatchObject({
+      departures: [{ source: "reconcile", eventId: "ops/m1", approvalNeeded: "Proposed by a reconciliation" }],
+    });
+    expect(problemOf(() => propose(secret, { propose: true }))).toBe("forbidden");
+    const [departure] = (propose(secret, { propose: false }) as { departures: object[] }).departures;
+    expect(departure).toEqual({
+      ...{ source: "api", eventId: "zapier/m1", userId: "lark:ou_1", occurredAt: now, requestedBy: "zapier" },
+      contentHash: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+  });
+
+  test.each([
+    [{ ...body, extra: 1 }, "The body must be"],
+    [{ userId: "okta:1" }, "Allowed are ids like lark:…, lark-international:…, wechatwork:…"],
+  ])("%j is told what is wrong", (content, detail) => {
+    const act = () => signed(content);
+    expect(act).toThrow(expect.objectContaining({ detail: expect.stringContaining(detail) }));
+  });
+
+  test("what an act or a list lacks is named", () => {
+    const request = signApi({ method: "POST", path: "/x", body: { operator: "", more: 1 } }, opsSecret, { now });
+    const act = () => receive(request, "POST /resignations/{id}/approve", now, "res_1");
+    expect(act).toThrow(expect.objectContaining({ detail: expect.stringMatching(/operator: .+; body: /) }));
+    const stranger = signApi({ method: "POST", path: "/x", body: { operator: "a" } }, secret, { now });
+    const strange = () => receive(stranger, "POST /resignations/{id}/approve", now, "res_1");
+    expect(strange).toThrow(expect.objectContaining({ detail: "zapier is not among operators.api" }));
+  });
+
+  test("what happened up to five minutes from now is taken: clocks differ", () => {
+    const happened = (ms: number) => ({ userId: "lark:ou_1", occurredAt: new Date(now.getTime() + ms).toISOString() });
+    expect(signed(happened(300_000))).toMatchObject({ kind: "departures" });
+    expect(problemOf(() => signed(happened(300_001)))).toBe("occurred_in_future");
+  });
+});
+
+describe("the quarantine", () => {
+  const ask = (route: string, key: string, content?: unknown) => {
+    const request = signApi(
+      { method: content === undefined ? "GET" : "POST", path: "/quarantine", body: content },
+      key,
+      { now },
+    );
+    return quarantine.routes[route]?.(toRequest(request), {
+      keys,
+      settings: settings({ operators: { api: ["ops"] } }),
+      now,
+    });
+  };
+
+  test("is counted and verified again by operators alone", () => {
+    expect(ask("GET /quarantine", opsSecret)).toEqual({ kind: "count" });
+    expect(ask("POST /quarantine/reverify", opsSecret, {})).toEqual({ kind: "reverify", after: undefined });
+    expect(ask("POST /quarantine/reverify", opsSecret, { after: "lark x" })).toEqual({
+      kind: "reverify",
+      after: "lark x",
+    });
+    expect(problemOf(() => ask("GET /quarantine", secret))).toBe("forbidden");
+    expect(problemOf(() => ask("POST /quarantine/reverify", secret, {}))).toBe("forbidden");
+    for (const odd of [{ before: "x" }, { after: 1 }, []]) {
+      expect(problemOf(() => ask("POST /quarantine/reverify", opsSecret, odd))).toBe("malformed");
+    }
+    expect(quarantine.section).toBe("api");
+  });
+
+  test("gets the headers of a refused order's proof", () => {
+    const headers = ["webhook-id", "webhook-timestamp", "webhook-signature", "content-type"];
+    expect(api).toMatchObject({ section: "api", kept: { route: "POST /resignations", headers } });
   });
 });
 

@@ -124,11 +124,159 @@ describe("what an event says", () => {
   });
 });
 
+describe("what is made of an event", () => {
+  const fields = { source: "lark", eventId: "e1", userId: "lark:ou_1", occurredAt: now, requestedBy: "lark" };
+  const of = (received: ReturnType<typeof signed>) => {
+    if (received?.kind !== "departures") throw new Error(`It is ${received?.kind}`);
+    const { departures, returns, answer } = received;
+    return { departures, returns, answer: answer([]) };
+  };
+  const ok = expect.objectContaining({ statusCode: 200, body: "{}" });
+  const event2 = (type: string, event?: unknown, header: object = {}) => ({
+    schema: "2.0",
+    header: { ...deleted.header, event_type: type, ...header },
+    event,
+  });
+
+  test("a departure and nobody's return, or a return and nobody's departure", () => {
+    expect(of(signed(deleted))).toEqual({ departures: [fields], returns: [], answer: ok });
+    expect(of(signed(event2("contact.user.created_v3", { object: { open_id: "ou_1" } })))).toEqual({
+      departures: [],
+      returns: [{ userId: "lark:ou_1", by: "lark", occurredAt: now }],
+      answer: ok,
+    });
+  });
+
+  test("of no interest is answered, and nothing more", () => {
+    const nothing = { kind: "answer", answer: ok };
+    for (const event of [undefined, {}, { object: {} }, { object: { status: null } }, { old_object: null }]) {
+      expect(signed(event2("contact.user.updated_v3", event))).toEqual(nothing);
+      expect(signed(event2("contact.department.deleted_v3", event))).toEqual(nothing);
+    }
+    const resigned = { object: { open_id: "ou_1", status: { is_resigned: true } } };
+    expect(signed(event2("contact.user.other_v3", resigned))).toEqual(nothing);
+    const noOne = { object: { open_id: "ou_1", status: { is_resigned: true } }, old_object: { status: null } };
+    expect(of(signed(event2("contact.user.updated_v3", noOne))).departures).toHaveLength(1);
+  });
+
+  test.each([
+    [undefined, false],
+    [null, false],
+    [{}, false],
+    [{ users: [] }, false],
+    [{ users: null, departments: [] }, false],
+    [{ users: [{ open_id: "ou_1" }] }, true],
+    [{ users: [], departments: ["d"] }, true],
+    [{ users: "all" }, true],
+  ])("a scope that lost %j puts the brake on: %s", (removed, isOn) => {
+    const received = signed(event2("contact.scope.updated_v3", { removed }));
+    expect(received).toMatchObject({ kind: "answer", answer: ok });
+    const narrowed = {
+      ...{ brakeOn: expect.stringContaining("contact.scope.updated_v3"), answer: ok, kind: "answer" },
+      notices: [
+        {
+          metric: "ScopeNarrowed",
+          message: expect.stringContaining("brake"),
+          facts: { source: "lark", eventId: "e1" },
+        },
+      ],
+    };
+    expect(received).toEqual(isOn ? narrowed : { kind: "answer", answer: ok });
+  });
+
+  test("without an id says what to do, and is kept", () => {
+    expect(signed(event2("contact.user.deleted_v3"))).toEqual({
+      kind: "answer",
+      answer: ok,
+      notices: [
+        {
+          metric: "UnusableDeparture",
+          message: expect.stringContaining("contact.user.deleted_v3 came without a usable open_id: grant the app"),
+          facts: { source: "lark", eventId: "e1" },
+        },
+      ],
+      keepAs: "no open_id",
+    });
+  });
+
+  test.each(["", "x", "179548560", "x1795485600", "1795485600x", "1795485600.", "17954856001795485", undefined])(
+    "that happened at %s happened now",
+    (create_time) => {
+      expect(of(signed({ ...deleted, header: { ...deleted.header, create_time } })).departures).toEqual([fields]);
+    },
+  );
+
+  test("of 1.0 counts by its own time, or as of now", () => {
+    const one = (more: object) => ({
+      uuid: "u",
+      token: "a token",
+      event: { type: "user_leave", open_id: "ou_1" },
+      ...more,
+    });
+    expect(of(signed(one({ ts: 1_795_485_500 }))).departures[0]?.occurredAt).toEqual(new Date(1_795_485_500_000));
+    expect(of(signed(one({ ts: "1795485500.25" }))).departures[0]?.occurredAt).toEqual(new Date(1_795_485_500_250));
+    expect(of(signed(one({}))).departures[0]?.occurredAt).toEqual(now);
+  });
+
+  test("of 1.0 is a departure where it says so", () => {
+    const status = (type: string, current_status?: unknown) =>
+      signed({ uuid: "u", token: "a token", event: { type, open_id: "ou_1", current_status } })?.kind;
+    expect(status("user_status_change", { is_resigned: true })).toBe("departures");
+    for (const other of [{ is_resigned: false }, { is_resigned: "true" }, {}, null, undefined]) {
+      expect(status("user_status_change", other)).toBe("answer");
+    }
+    expect(status("user_update", { is_resigned: true })).toBe("answer");
+  });
+
+  test("of any token passes where no token is set", () => {
+    const other = { ...deleted, header: { ...deleted.header, token: "whatever" } };
+    expect(receive(signLark(other, signing, now), { encryptKey: ["an encrypt key"] })?.kind).toBe("departures");
+  });
+
+  test("of a request that was signed up to a day ago or ahead", () => {
+    for (const days of [-1, 1]) {
+      const request = signLark(deleted, signing, new Date(now.getTime() + days * 86_400_000));
+      expect(receive(request)?.kind).toBe("departures");
+    }
+  });
+});
+
+test("what is refused for its timestamp's form is told by its shape, cut to 40", () => {
+  const shapeOf = (timestamp: string) => {
+    const body = JSON.stringify({ encrypt: encryptLark("{}", signing.encryptKey) });
+    const signature = createHash("sha256").update(`${timestamp}n${signing.encryptKey}${body}`).digest("hex");
+    const headers = {
+      "x-lark-request-timestamp": timestamp,
+      "x-lark-request-nonce": "n",
+      "x-lark-signature": signature,
+    };
+    try {
+      receive({ method: "POST", path: "/lark", headers, body });
+    } catch (error) {
+      return (error as { shape?: string }).shape;
+    }
+    return "none";
+  };
+  expect(shapeOf("2026-11-24T02:00:00Z")).toBe("9999-99-99a99:99:99a");
+  expect(shapeOf("7".repeat(50))).toBe("9".repeat(40));
+});
+
+test("of what is refused, the proof's headers are kept", () => {
+  expect(lark).toMatchObject({
+    section: "lark",
+    kept: {
+      route: "POST /lark",
+      headers: ["x-lark-signature", "x-lark-request-timestamp", "x-lark-request-nonce", "content-type"],
+    },
+  });
+});
+
 describe("the URL check", () => {
   test("comes unsigned, and is answered on decryption and token", () => {
     const request = signLark(urlCheck, signing, now, false);
     expect(receive(request)).toMatchObject({
       kind: "answer",
+      isUrlCheck: true,
       answer: expect.objectContaining({ statusCode: 200, body: '{"challenge":"abc"}' }),
     });
     expect(receive(signLark(urlCheck, {}), { verificationToken: ["a token"] })).toMatchObject({

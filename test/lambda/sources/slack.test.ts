@@ -1,9 +1,12 @@
 import { AwsLambdaReceiver } from "@slack/bolt";
 import { describe, expect, test } from "vitest";
+import type { Answer } from "../../../lambda/http.ts";
 import { toInquiry } from "../../../lambda/inquiry.ts";
+import { Problem } from "../../../lambda/problem.ts";
 import { type Resignation, type SyncRelation, toResignation } from "../../../lambda/resignation.ts";
+import type { Received } from "../../../lambda/sources/index.ts";
 import { isReplyUrl, sign, slack } from "../../../lambda/sources/slack.ts";
-import { card, line } from "../../../lambda/sources/slack-messages.ts";
+import { card, decided, ephemeralNote, explain, line } from "../../../lambda/sources/slack-messages.ts";
 import { type SignedRequest, signSlack, slackClick, slackCommand } from "../../../local/sign.ts";
 import { now, problemOf, settings, toRequest } from "../../parts.ts";
 import { readVectors } from "../../vectors.ts";
@@ -24,6 +27,13 @@ const type = (command: string, who = alice, reply = replyUrl) =>
   receive(signSlack("/slack/commands", slackCommand(command, who, reply), signingSecret, now));
 const click = (action: string, value: string, who = alice, reply = replyUrl) =>
   receive(signSlack("/slack/interactions", slackClick(action, value, who, reply), signingSecret, now));
+const accepted = toResignation(
+  {
+    ...{ source: "slack", eventId: "e", userId: "lark:ou_1" as SyncRelation, occurredAt: now },
+    requestedBy: "T0/U0ALICE",
+  },
+  now,
+);
 const said = (received: ReturnType<typeof type>) =>
   received?.kind === "answer" ? (JSON.parse(received.answer.body ?? "") as { text: string }).text : "";
 
@@ -58,6 +68,42 @@ describe("the command", () => {
     }
   });
 
+  test("is answered in its own words", () => {
+    const told = (command: string, ...given: unknown[]) => {
+      const { answer } = type(command) as { answer: (...all: unknown[]) => Answer };
+      const { statusCode, body } = answer(...given);
+      return [statusCode, JSON.parse(body ?? "")];
+    };
+    const say = (text: unknown) => [200, { response_type: "ephemeral", text }];
+    expect(told("/resign list", [])).toEqual(say("Nobody is held."));
+    expect(told("/resign status lark:ou_1", [])).toEqual(say("The ledger has nothing of that person."));
+    expect(told("/resign list", [accepted])).toEqual(say(expect.stringContaining(line(accepted))));
+    expect(told("/resign status res_1", accepted)).toEqual(say(line(accepted)));
+    expect(told("/resign approve res_1", accepted)).toEqual(say(`Done. ${line(accepted)}`));
+    expect(type("/resign lark:ou_1")).toMatchObject({
+      answer: { body: expect.stringContaining("Looking up `lark:ou_1` in GenAuth …") },
+    });
+    const { onProblem } = type("/resign approve res_1") as { onProblem: (problem: Problem) => Answer };
+    expect(JSON.parse(onProblem(new Problem("not_found")).body ?? "").response_type).toBe("ephemeral");
+  });
+
+  test("may have white space in it, and a reason of 500 characters", () => {
+    expect(type("/resign   lark:ou_1   left   today ")).toMatchObject({ inquiry: { reason: "left today" } });
+    expect(type("/resign \t status \t lark:ou_1")).toMatchObject({ kind: "list", query: { userId: "lark:ou_1" } });
+    const long = type(`/resign lark:ou_1 ${"x".repeat(600)}`) as { inquiry: { reason: string } };
+    expect(long.inquiry.reason).toHaveLength(500);
+    expect((type("/resign lark:ou_1") as { inquiry: object }).inquiry).not.toHaveProperty("reason");
+  });
+
+  test("is one request, whose id is its own", () => {
+    const ids = ["/resign approve res_1", "/resign approve res_1"].map((command) => {
+      const { act } = type(command) as { act: { requestId: string } };
+      expect(act.requestId).toMatch(/^slack\/[0-9a-f]{32}$/);
+      return act.requestId;
+    });
+    expect(new Set(ids).size).toBe(2);
+  });
+
   test("of a stranger is refused politely, and counted", () => {
     for (const who of [
       { team: "T0", user: "U0EVE" },
@@ -65,7 +111,8 @@ describe("the command", () => {
     ]) {
       const received = type("/resign lark:ou_1", who);
       expect(said(received)).toContain("not among the operators");
-      expect(received).toMatchObject({ notices: [{ metric: "StrangerRefused" }] });
+      const message = "Somebody in Slack who is no operator was refused";
+      expect(received).toMatchObject({ notices: [{ metric: "StrangerRefused", message, level: "WARN" }] });
     }
   });
 
@@ -112,6 +159,54 @@ describe("a click", () => {
     });
     const old = { ...inquiry, askedAt: new Date(now.getTime() - 1_801_000).toISOString() };
     expect(received?.kind === "settle" && received.toDeparture(old)).toBeUndefined();
+  });
+
+  test.each(["approve", "cancel"])("on a notice's %s acts on the resignation", (name) => {
+    const received = click(name, "res_1");
+    expect(received).toMatchObject({
+      kind: "act",
+      act: { name, id: "res_1", caller: "slack", operator: "T0/U0ALICE", requestId: expect.stringMatching(/^slack\//) },
+      reply: { url: replyUrl },
+    });
+    const { answer, onProblem, reply } = received as Extract<Received, { kind: "act" }>;
+    expect(answer(accepted)).toMatchObject({ statusCode: 200, body: "" });
+    expect(onProblem?.(new Problem("conflict"))).toMatchObject({ statusCode: 200, body: "" });
+    expect(reply?.message(accepted)).toMatchObject(decided(accepted, "T0/U0ALICE"));
+    expect(reply?.problem(new Problem("conflict"))).toEqual(ephemeralNote(explain(new Problem("conflict"))));
+    expect(problemOf(() => click(name, "res_1", alice, "https://evil.example/x"))).toBe("malformed");
+    expect(click(name, "")).toMatchObject({ kind: "answer" });
+  });
+
+  test("of another form than a button's is none of ours", () => {
+    const form = slackClick("resign", inquiry.id, alice, replyUrl);
+    const changed = (changes: object) => {
+      const payload = JSON.stringify({ ...JSON.parse(form.payload ?? ""), ...changes });
+      return receive(signSlack("/slack/interactions", { payload }, signingSecret, now));
+    };
+    for (const action_id of ["resign", "approve"]) {
+      const actions = [{ action_id, value: "x" }];
+      expect(changed({ type: "view_submission", actions })).toMatchObject({ kind: "answer", answer: { body: "" } });
+      expect(changed({ actions, response_url: undefined })).toMatchObject({ kind: "answer" });
+    }
+    expect(changed({ actions: [] })).toMatchObject({ kind: "answer" });
+    expect(changed({ actions: undefined })).toMatchObject({ kind: "answer" });
+    expect(changed({ user: { id: "U0ALICE" }, team: { id: "T0" } })).toMatchObject({ kind: "settle" });
+    expect(changed({ user: { id: "U0ALICE" }, team: null })).toMatchObject({
+      notices: [{ metric: "StrangerRefused" }],
+    });
+  });
+
+  test("of another app is refused where the app is configured", () => {
+    const request = signSlack(
+      "/slack/interactions",
+      slackClick("resign", "ask_1", alice, replyUrl),
+      signingSecret,
+      now,
+    );
+    const operators = { slack: ["T0/U0ALICE"] };
+    const act = (appId: string) => () => receive(request, { changes: { operators, slack: { appId } } });
+    expect(problemOf(act("A9"))).toBe("unauthorized: app id");
+    expect(act("A0LOCAL")()).toMatchObject({ kind: "settle" });
   });
 
   test("dismisses, or is none of ours", () => {
@@ -171,6 +266,12 @@ describe("a proof", () => {
     expect(problemOf(act)).toBe(expected);
   });
 
+  test("holds for five minutes, either way", () => {
+    for (const ms of [-300_000, 300_000]) {
+      expect(receive(good, { at: new Date(now.getTime() + ms) })).toMatchObject({ kind: "list" });
+    }
+  });
+
   test("may be made with the old or the new secret", () => {
     expect(receive(good, { secrets: ["new", signingSecret] })).toMatchObject({ kind: "list" });
   });
@@ -183,6 +284,16 @@ describe("a proof", () => {
     const headers = { ...good.headers, "x-slack-signature": sign(signingSecret, String(seconds), Buffer.from(body)) };
     return { ...good, body, headers };
   }
+});
+
+test.each([
+  ["http://127.0.0.1:9/x", true],
+  ["http://localhost:9/x", true],
+  ["https://hooks.slack.com/x", true],
+  ["http://hooks.slack.com/x", false],
+  ["https://hooks.slack.com:9/x", false],
+])("with this machine among the hosts, %s is taken: %s", (url, expected) => {
+  expect(isReplyUrl(url, ["127.0.0.1", "localhost", "hooks.slack.com"])).toBe(expected);
 });
 
 describe("messages", () => {

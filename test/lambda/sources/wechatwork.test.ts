@@ -97,6 +97,117 @@ describe("a departure", () => {
   });
 });
 
+describe("what is made of an event", () => {
+  const success = expect.objectContaining({ statusCode: 200, body: "success" });
+  const nothing = { kind: "answer", answer: success };
+  const of = (xml: string) => {
+    const received = told(xml);
+    return received?.kind === "departures" ? { ...received, answer: received.answer([]) } : received;
+  };
+
+  test("a departure", () => {
+    expect(of(event("<ChangeType>delete_user</ChangeType><UserID>a</UserID>"))).toEqual({
+      kind: "departures",
+      departures: [
+        {
+          ...{ source: "wechatwork", eventId: `ww1|delete_user|a|${seconds}`, userId: "wechatwork:a" },
+          ...{ occurredAt: now, requestedBy: "wechatwork" },
+        },
+      ],
+      notices: [],
+      answer: success,
+    });
+  });
+
+  test("a return", () => {
+    expect(of(event("<ChangeType>create_user</ChangeType><UserID>a</UserID>"))).toEqual({
+      kind: "departures",
+      departures: [],
+      returns: [{ userId: "wechatwork:a", by: "wechatwork", occurredAt: now }],
+      answer: success,
+    });
+  });
+
+  test.each([
+    ["<UserID>a</UserID><NewUserID>b</NewUserID>", { former: "wechatwork:a", next: "wechatwork:b" }],
+    ["<UserID>a</UserID><NewUserID>b b</NewUserID>", undefined],
+    ["<UserID>a a</UserID><NewUserID>b</NewUserID>", undefined],
+    ["<UserID></UserID><NewUserID></NewUserID>", undefined],
+  ])("a rename, %s", (fields, renamed) => {
+    const message = "A WeCom userid was changed: GenAuth may still know the old one";
+    expect(of(event(`<ChangeType>update_user</ChangeType>${fields}`))).toEqual({
+      ...nothing,
+      ...{ notices: [{ metric: "Renamed", message }], ...(renamed && { renamed }) },
+    });
+  });
+
+  test.each([
+    "<ChangeType>update_user</ChangeType><UserID>a</UserID><Name>b</Name>",
+    "<ChangeType>update_party</ChangeType><UserID>a</UserID><NewUserID>b</NewUserID>",
+    "<ChangeType>update_party</ChangeType><UserID>a</UserID><Status>5</Status>",
+    "<UserID>a</UserID>",
+  ])("nothing: %s", (fields) => {
+    expect(of(event(fields))).toEqual(nothing);
+    const other = event("<ChangeType>delete_user</ChangeType><UserID>a</UserID>").replace(
+      "change_contact",
+      "subscribe",
+    );
+    expect(of(other)).toEqual(nothing);
+  });
+
+  test.each([
+    ["<CreateTime>1795485500</CreateTime>", 1_795_485_500],
+    ["<TimeStamp>1795485400</TimeStamp>", 1_795_485_400],
+    ["<CreateTime>1795485500</CreateTime><TimeStamp>1795485400</TimeStamp>", 1_795_485_500],
+    ["<CreateTime>x1795485500</CreateTime>", seconds],
+    ["<CreateTime>17954855001</CreateTime>", seconds],
+    ["<CreateTime>179548550</CreateTime>", seconds],
+    ["<CreateTime>abcdefghij</CreateTime>", seconds],
+    ["<CreateTime></CreateTime>", seconds],
+  ])("it happened when it says, or else when it was sent: %s", (time, expected) => {
+    const xml = event("<ChangeType>delete_user</ChangeType><UserID>a</UserID>").replace(
+      /<CreateTime>.*<\/CreateTime>/,
+      time,
+    );
+    expect(of(xml)).toMatchObject({
+      departures: [{ occurredAt: new Date(expected * 1000), eventId: `ww1|delete_user|a|${expected}` }],
+    });
+  });
+
+  test.each([
+    ["a", 0],
+    ["A.b-c@d_9", 0],
+    ["a".repeat(64), 0],
+    ["a".repeat(65), 1],
+    ["-a", 1],
+    ["a!", 1],
+    ["!a", 1],
+  ])("an id of the form %s gets %i notices", (id, notices) => {
+    expect(of(event(`<ChangeType>delete_user</ChangeType><UserID>${id}</UserID>`))).toMatchObject({
+      departures: [{ userId: `wechatwork:${id}` }],
+      notices: Array(notices).fill({ metric: "UnusableDeparture", message: expect.stringContaining("unknown form") }),
+    });
+  });
+
+  test("what cannot be used is kept, and says what it lacks", () => {
+    const message = "A WeCom delete_user came without a usable UserID";
+    expect(of(event("<ChangeType>delete_user</ChangeType>"))).toEqual({
+      ...nothing,
+      ...{ notices: [{ metric: "UnusableDeparture", message }], keepAs: "no UserID" },
+    });
+    expect(of("hello")).toEqual({
+      ...nothing,
+      notices: [{ metric: "Malformed", message: "An authentic WeCom event could not be read as XML" }],
+      keepAs: "no XML",
+    });
+  });
+
+  test("of what is refused, the type is kept beside query and body", () => {
+    const kept = { route: "POST /wechatwork", headers: ["content-type"] };
+    expect(wechatwork).toMatchObject({ section: "wechatwork", kept });
+  });
+});
+
 test("nobody leaves by a rename, a move out of view, or a department's change", () => {
   const rename = event("<ChangeType>update_user</ChangeType><UserID>a</UserID><NewUserID>b</NewUserID>");
   expect(told(rename)).toMatchObject({ kind: "answer", notices: [{ metric: "Renamed" }] });
@@ -130,7 +241,11 @@ test("an authentic event that is no such XML is answered and told of", () => {
 
 test("the URL check is answered with the bare text, a number too large for a number", () => {
   const received = receive(signWechatworkCheck("94966531020182955848408", one, now));
-  expect(received).toMatchObject({ kind: "answer", answer: { statusCode: 200, body: "94966531020182955848408" } });
+  expect(received).toMatchObject({
+    kind: "answer",
+    isUrlCheck: true,
+    answer: { statusCode: 200, body: "94966531020182955848408" },
+  });
 });
 
 test("the old and the new keys both serve", () => {
@@ -212,6 +327,13 @@ describe("decryption", () => {
       const message = "x".repeat(length);
       expect(decrypt(encryptWechatwork(message, one), encodingAesKey)?.message.toString()).toBe(message);
     }
+  });
+
+  test("of a frame without a message, or without a receiver", () => {
+    const empty = { message: Buffer.alloc(0), receiveId: "" };
+    expect(decrypt(seal(frame(0, "")), encodingAesKey)).toEqual(empty);
+    expect(decrypt(seal(frame(3, "abc")), encodingAesKey)).toEqual({ message: Buffer.from("abc"), receiveId: "" });
+    expect(decrypt(seal(frame(0, "ww1")), encodingAesKey)).toEqual({ ...empty, receiveId: "ww1" });
   });
 
   test.each([
