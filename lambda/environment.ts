@@ -80,3 +80,14 @@ export const clientConfig = (functionName: string) => ({
   requestHandler: { connectionTimeout: 700, requestTimeout: 1_400, throwOnRequestTimeout: true },
   customUserAgent: `resign-webhook-${functionName}`,
 });
+
+/** A handler whose function is built at its first call: what is wrong with the environment is that call's error. */
+export function atFirstCall<Given extends unknown[], Result>(
+  build: () => (...given: Given) => Result,
+): (...given: Given) => Result {
+  let built: ((...given: Given) => Result) | undefined;
+  return (...given) => {
+    built ??= build();
+    return built(...given);
+  };
+}

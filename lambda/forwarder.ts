@@ -1,7 +1,7 @@
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { post } from "./delivery.ts";
-import { clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
+import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
 import { parseForward } from "./forward.ts";
 import { createLog, kindOf, type Log } from "./log.ts";
 import { createQueue, type Queue } from "./queue.ts";
@@ -77,10 +77,5 @@ export function connectForwarder(environment: NodeJS.ProcessEnv, writeLog?: (lin
   });
 }
 
-let connected: ReturnType<typeof connectForwarder> | undefined;
-
 /** What Lambda calls. */
-export const handler = (event: SQSEvent): Promise<SQSBatchResponse> => {
-  connected ??= connectForwarder(process.env);
-  return connected(event);
-};
+export const handler = atFirstCall(() => connectForwarder(process.env));

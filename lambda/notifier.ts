@@ -3,7 +3,7 @@ import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import * as z from "zod/mini";
-import { clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
+import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { createLog, kindOf, type Log, traceOf } from "./log.ts";
 import { isTaken, noticeSchema, type Post, type TargetName, type Told, toPosts } from "./notices.ts";
@@ -129,10 +129,5 @@ export function connectNotifier(environment: NodeJS.ProcessEnv, writeLog?: (line
   });
 }
 
-let connected: ReturnType<typeof connectNotifier> | undefined;
-
 /** What Lambda calls. */
-export const handler = (event: SQSEvent): Promise<SQSBatchResponse> => {
-  connected ??= connectNotifier(process.env);
-  return connected(event);
-};
+export const handler = atFirstCall(() => connectNotifier(process.env));

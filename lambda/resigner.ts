@@ -5,7 +5,7 @@ import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { pullBrake } from "./brake.ts";
-import { clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
+import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
 import { createGenAuth, type GenAuth, type Outcome, resignUserPath, type User } from "./genauth.ts";
 import { type Decision, guard, hasRunOut, retryDelaySeconds } from "./guard.ts";
 import { isInquiryId } from "./inquiry.ts";
@@ -443,10 +443,5 @@ export function connectResigner(environment: NodeJS.ProcessEnv, writeLog?: (line
   });
 }
 
-let connected: ReturnType<typeof connectResigner> | undefined;
-
 /** What Lambda calls. */
-export const handler = (event: SQSEvent): Promise<SQSBatchResponse> => {
-  connected ??= connectResigner(process.env);
-  return connected(event);
-};
+export const handler = atFirstCall(() => connectResigner(process.env));

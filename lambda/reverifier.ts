@@ -2,9 +2,9 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import middy from "@middy/core";
-import type { APIGatewayProxyEventV2, Context } from "aws-lambda";
+import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { type AcceptParts, accept, callOff } from "./accept.ts";
-import { clientConfig, readSettings, readVariable } from "./environment.ts";
+import { atFirstCall, clientConfig, readSettings, readVariable } from "./environment.ts";
 import { type Answer, answerError, json, toRequest as readEvent } from "./http.ts";
 import { createLedger } from "./ledger.ts";
 import { createLog } from "./log.ts";
@@ -124,10 +124,5 @@ export function connectReverifier(environment: NodeJS.ProcessEnv, writeLog?: (li
   });
 }
 
-let connected: ReturnType<typeof connectReverifier> | undefined;
-
 /** What Lambda calls. */
-export const handler = (event: APIGatewayProxyEventV2, context: Context): Promise<Answer> => {
-  connected ??= connectReverifier(process.env);
-  return connected(event, context);
-};
+export const handler = atFirstCall(() => connectReverifier(process.env));

@@ -1,6 +1,6 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
-import { clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
+import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { silences } from "./life.ts";
 import { createLog, type Log } from "./log.ts";
@@ -103,10 +103,5 @@ export function connectSweep(environment: NodeJS.ProcessEnv, writeLog?: (line: s
   });
 }
 
-let connected: ReturnType<typeof connectSweep> | undefined;
-
-/** What EventBridge Scheduler calls. */
-export const handler = (): Promise<{ swept: number }> => {
-  connected ??= connectSweep(process.env);
-  return connected();
-};
+/** What Lambda calls. */
+export const handler = atFirstCall(() => connectSweep(process.env));

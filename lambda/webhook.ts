@@ -3,10 +3,17 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import middy from "@middy/core";
-import type { APIGatewayProxyEventV2, Context } from "aws-lambda";
+import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { type AcceptParts, accept, callOff, settleInquiry } from "./accept.ts";
 import { putBrakeOn } from "./brake.ts";
-import { clientConfig, type RuntimeSettings, readSettings, readVariable, variables } from "./environment.ts";
+import {
+  atFirstCall,
+  clientConfig,
+  type RuntimeSettings,
+  readSettings,
+  readVariable,
+  variables,
+} from "./environment.ts";
 import { toForward } from "./forward.ts";
 import { type Answer, answerError, problemAnswer, type Request, toRequest } from "./http.ts";
 import { createLedger } from "./ledger.ts";
@@ -205,10 +212,5 @@ export function connectWebhook(environment: NodeJS.ProcessEnv, writeLog?: (line:
   });
 }
 
-let connected: ReturnType<typeof connectWebhook> | undefined;
-
 /** What Lambda calls. */
-export const handler = (event: APIGatewayProxyEventV2, context: Context): Promise<Answer> => {
-  connected ??= connectWebhook(process.env);
-  return connected(event, context);
-};
+export const handler = atFirstCall(() => connectWebhook(process.env));
