@@ -93,8 +93,10 @@ describe.each<Fate>(["kill before", "kill after"])("%s", (fate) => {
     }
     // The secret, the note that Lark was heard, the ledger, the queue.
     expect(told.length).toBeGreaterThanOrEqual(4);
+    await drain();
     for (const { userId, tell } of told) {
       expect(await tell()).toBe(200);
+      expect(await drain()).toEqual([await idOf(userId)]);
       expect((await work((await idOf(userId)) ?? "")).batchItemFailures).toEqual([]);
       expect([userId, stage.genauth.effects(userId)]).toEqual([userId, 1]);
     }
