@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { fileURLToPath } from "node:url";
 import { Ajv, type ValidateFunction } from "ajv";
 import { ManagementClient } from "authing-node-sdk";
+import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import * as z from "zod/mini";
 import { createGenAuth, tellOutcome } from "../../lambda/genauth.ts";
@@ -112,6 +113,34 @@ describe("what an answer means", () => {
         { kind: "busy", inDoubt: false, answer: expect.anything() },
       ]);
     }
+  });
+
+  test("of any kind is an outcome, and done only where it says success in each of its three ways", () => {
+    const code = fc.oneof(fc.constantFrom(200, 400, 401, 404, 429, 500, 601), fc.integer());
+    const frame = fc.record(
+      { statusCode: fc.oneof(code, fc.jsonValue()), apiCode: fc.oneof(code, fc.jsonValue()), data: fc.jsonValue() },
+      { requiredKeys: [] },
+    );
+    const likely = fc.record({
+      statusCode: code,
+      data: fc.record({ success: fc.oneof(fc.boolean(), fc.jsonValue()) }),
+    });
+    const body = fc.oneof(fc.string(), fc.json(), frame.map(JSON.stringify), likely.map(JSON.stringify));
+    fc.assert(
+      fc.property(
+        body,
+        fc.constantFrom(200, 204, 302, 404, 502),
+        fc.option(fc.string()),
+        (text, httpStatus, retryAfter) => {
+          const outcome = tell(text, httpStatus, retryAfter);
+          expect(["done", "not_found", "refused", "token_refused", "busy"]).toContain(outcome.kind);
+          if (outcome.kind !== "done") return;
+          expect(JSON.parse(text)).toMatchObject({ statusCode: 200, data: { success: true } });
+          expect(httpStatus).toBe(200);
+        },
+      ),
+      { numRuns: 2_000 },
+    );
   });
 
   test("a long message is cut", () => {

@@ -8,6 +8,7 @@ import { parseKeys, parseToken } from "../../../lambda/secrets.ts";
 import { api } from "../../../lambda/sources/api.ts";
 import type { Received } from "../../../lambda/sources/index.ts";
 import { lark } from "../../../lambda/sources/lark.ts";
+import { slack } from "../../../lambda/sources/slack.ts";
 import { wechatwork } from "../../../lambda/sources/wechatwork.ts";
 import { readXml } from "../../../lambda/sources/xml.ts";
 import {
@@ -15,6 +16,7 @@ import {
   type SignedRequest,
   signApi,
   signLark,
+  signSlack,
   signWechatwork,
   wechatworkDeleted,
 } from "../../../local/sign.ts";
@@ -137,6 +139,48 @@ test("an authentic Lark event of any form is an answer or our own error", () => 
       }
     }),
     { numRuns: 500 },
+  );
+});
+
+test("an authentic Slack form of any kind is an answer or our own error, and orders nothing by itself", () => {
+  const value = fc.oneof(
+    fc.constantFrom(
+      "/resign",
+      "T0",
+      "U0ALICE",
+      "lark:ou_1",
+      "https://hooks.slack.com/x",
+      "block_actions",
+      "resign",
+      "1",
+    ),
+    fc.string({ unit: "binary" }).filter((text) => text.isWellFormed()),
+    fc.json({ maxDepth: 3 }),
+  );
+  const names = [
+    ...["team_id", "user_id", "api_app_id", "command", "text", "response_url", "payload", "ssl_check", "trigger_id"],
+  ];
+  const form = fc.dictionary(fc.constantFrom(...names), value, { maxKeys: 9 });
+  const given = { ...context, settings: settings({ operators: { slack: ["T0/U0ALICE"] } }) };
+  const act = {
+    type: "block_actions",
+    user: { id: "U0ALICE", team_id: "T0" },
+    response_url: "https://hooks.slack.com/x",
+  };
+  const payload = fc.record({
+    payload: fc.jsonValue({ maxDepth: 3 }).map((actions) => JSON.stringify({ ...act, actions })),
+  });
+  fc.assert(
+    fc.property(fc.constantFrom("commands", "interactions"), fc.oneof(form, payload), (route, fields) => {
+      const request = toRequest(signSlack(`/slack/${route}`, fields as Record<string, string>, "secret", now));
+      try {
+        const received = slack.routes[request.route]?.(request, { ...given, keys: { signingSecret: ["secret"] } });
+        expect(received?.kind).not.toBe("departures");
+      } catch (error) {
+        if (!isOurs(error)) throw error;
+      }
+    }),
+    { numRuns: 1_000 },
   );
 });
 
