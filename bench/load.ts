@@ -80,7 +80,7 @@ async function many(world: Stack, count: number): Promise<{ acceptedMs: number; 
   let left = count;
   await Promise.all(
     Array.from({ length: Math.min(count, 32) }, async () => {
-      for (; left > 0; ) {
+      while (left > 0) {
         left -= 1;
         told.push(await world.leave());
       }
@@ -125,7 +125,7 @@ async function benchMany(departures: number): Promise<string> {
     const last: string[] = [];
     await Promise.all(
       Array.from({ length: 16 }, async () => {
-        for (; left > 0; ) {
+        while (left > 0) {
           left -= 1;
           last[0] = (await world.leave()).userId;
         }

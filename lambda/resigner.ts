@@ -5,57 +5,31 @@ import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { pullBrake } from "./brake.ts";
-import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
-import { createGenAuth, type GenAuth, type Outcome, resignUserPath, type User } from "./genauth.ts";
-import { type Decision, guard, hasRunOut, retryDelaySeconds } from "./guard.ts";
+import { atFirstCall, clientConfig, readSettings, readVariable } from "./environment.ts";
+import { createGenAuth, type User } from "./genauth.ts";
+import { guard } from "./guard.ts";
 import { isInquiryId } from "./inquiry.ts";
-import { createLedger, type Ledger, type News, type Person } from "./ledger.ts";
-import { createLog, type Log, traceOf } from "./log.ts";
-import type { Notice } from "./notices.ts";
+import { createLedger, type Person } from "./ledger.ts";
+import { createLog, traceOf } from "./log.ts";
+import { type Claimed, codesOf, createOutcomes, type Next, type OutcomeParts, type Turn } from "./outcomes.ts";
 import { createQueue, type Queue } from "./queue.ts";
 import { answerInquiry, tellOutcome } from "./reply.ts";
-import {
-  type GenAuthAnswer,
-  later,
-  moveTo,
-  type Resignation,
-  type SyncRelation,
-  sweepAfterSeconds,
-} from "./resignation.ts";
+import { later, moveTo, type Resignation, type SyncRelation } from "./resignation.ts";
 import { cachedSecret, parseToken } from "./secrets.ts";
 
-export interface ResignerParts {
-  readonly ledger: Ledger;
+export interface ResignerParts extends OutcomeParts {
   readonly queue: Pick<Queue, "delay" | "bury">;
-  readonly notices: Pick<Queue, "send">;
-  readonly genauth: GenAuth;
-  readonly settings: RuntimeSettings;
-  readonly log: Log;
-  readonly now: () => Date;
-  readonly random: () => number;
   readonly newOwner: () => string;
   readonly sleep: (ms: number) => Promise<unknown>;
 }
-
-type Claimed = Extract<Resignation, { status: "resigning" }>;
-
-/** Our turn with a person: ours alone until the lease runs out or is laid down. */
-interface Turn {
-  readonly owner: string;
-  readonly until: string;
-  /** Lays the lease down, once. */
-  readonly leave: (news?: News) => Promise<void>;
-}
-
-/** What is to become of the message: gone, or back in so many seconds. */
-type Next = "done" | { inSeconds: number };
 
 /** Outlasts every call made under it: the function's time is up well before. */
 const leaseSeconds = 120;
 
 /** Queue in: guard → resign → record. */
 export function createResigner(parts: ResignerParts) {
-  const { ledger, queue, notices, genauth, settings, log, now, random, newOwner, sleep } = parts;
+  const { ledger, queue, genauth, settings, log, now, random, newOwner, sleep } = parts;
+  const { settle, hold, skip, record, endSessions, notify } = createOutcomes(parts);
 
   return async ({ Records }: SQSEvent): Promise<SQSBatchResponse> => {
     const failures = await Promise.all(Records.map(process));
@@ -193,147 +167,6 @@ export function createResigner(parts: ResignerParts) {
     return "done";
   }
 
-  /** Writes down what came of a call to GenAuth. */
-  async function settle(claimed: Claimed, outcome: Outcome<unknown>, turn: Turn): Promise<Next> {
-    const { id } = claimed;
-    const { answer } = outcome;
-    switch (outcome.kind) {
-      case "done":
-        return succeed(claimed, outcome, turn);
-      case "not_found":
-        return miss(claimed, answer);
-      case "refused": {
-        const isResigned = await isResignedAlready(claimed);
-        return isResigned ? succeed(claimed, outcome, turn) : fail(claimed, outcome, "GenAuth refused it for good");
-      }
-      case "token_refused":
-        log.count("TokenRefused", "GenAuth refused the token: renew the secret", { id, ...codesOf(outcome) }, "ERROR");
-        return retry(claimed, outcome, turn);
-      case "busy":
-        log.count("Retried", "GenAuth could not do it now", { id, ...codesOf(outcome) }, "WARN");
-        return retry(claimed, outcome, turn);
-    }
-  }
-
-  /** The person first: whoever takes their other departure must find that this one was carried out. */
-  async function succeed(claimed: Claimed, { answer }: Outcome<unknown>, turn: Turn): Promise<Next> {
-    const at = now().toISOString();
-    await turn.leave({ by: claimed.id, at });
-    const resigned = await record(claimed, "resigned", { resignedAt: at, genauth: answer }, answer.message);
-    // Whoever wrote in between looks before they call, and finds the person resigned.
-    if (!resigned) return "done";
-    const sinceEventSeconds = Math.round((Date.parse(at) - Date.parse(claimed.occurredAt)) / 1000);
-    log.count("Resigned", "A person was resigned", { id: claimed.id, source: claimed.source, sinceEventSeconds });
-    log.measure("SinceEventSeconds", sinceEventSeconds, { id: claimed.id });
-    await notify({ about: "resigned", id: claimed.id });
-    await afterwards(resigned);
-    await ledger.countMisses(claimed.source, false);
-    return "done";
-  }
-
-  /** GenAuth knows nobody by this id: perhaps by the one that they had before, or the ids are of the wrong kind. */
-  async function miss(claimed: Claimed, answer: GenAuthAnswer): Promise<Next> {
-    const { id, source, userId, released } = claimed;
-    const former = released ? undefined : await ledger.formerId(userId);
-    if (former !== undefined) {
-      const why = `GenAuth knows nobody as ${userId}, who was ${former} before: if that is the person, order their resignation, and cancel this one`;
-      return hold(claimed, { kind: "hold", heldFor: "stale", why });
-    }
-    await record(claimed, "not_found", { genauth: answer }, "GenAuth knows nobody by this sync relation");
-    log.count("NotFound", "GenAuth knows nobody by this sync relation", { id, source }, "WARN");
-    const inARow = await ledger.countMisses(source, true);
-    if (inARow >= settings.notFoundInARow) {
-      const message = "GenAuth knew nobody for several departures in a row: are the source's ids those that it stored?";
-      log.count("WrongMapping", message, { source, inARow }, "ERROR");
-    }
-    return "done";
-  }
-
-  /** Nothing of this can undo the outcome, which is written down by now. */
-  async function afterwards(resigned: Extract<Resignation, { status: "resigned" }>): Promise<void> {
-    if (!resigned.grace) await endSessions(resigned);
-    if (!settings.lookUp) return;
-    const looked = await genauth.look(resigned.userId);
-    const isConfirmed = looked.kind === "done" && looked.data.status === "Resigned";
-    if (isConfirmed) {
-      const { resignedAt } = resigned;
-      await ledger.save(moveTo(resigned, "resigned", { resignedAt, confirmedAt: now().toISOString() }));
-      return;
-    }
-    const facts = { id: resigned.id, looked: looked.kind };
-    log.count("Unconfirmed", "GenAuth does not show the person as resigned", facts, "ERROR");
-  }
-
-  async function endSessions({ id, userId }: Resignation): Promise<Outcome<unknown> | undefined> {
-    if (settings.endSessionsIn.length === 0) return undefined;
-    const outcome = await genauth.endSessions(userId, settings.endSessionsIn);
-    if (outcome.kind !== "done") log.error("The person's sessions could not be ended", { id, outcome: outcome.kind });
-    return outcome;
-  }
-
-  /** The same again later; back to the safe state in between, which for the suspended is to stay so. */
-  async function retry(claimed: Claimed, outcome: Outcome<unknown>, turn: Turn): Promise<Next> {
-    if (hasRunOut(claimed, settings.retry.giveUpAfterSeconds, now())) return fail(claimed, outcome, "Gave up trying");
-    const attempts = claimed.attempts + 1;
-    const inSeconds = retryDelaySeconds(attempts, settings.retry, random(), readRetryAfter(outcome));
-    const inDoubt = claimed.inDoubt === true || (outcome.kind === "busy" && outcome.inDoubt);
-    if (inDoubt) await turn.leave("in doubt");
-    const retryAt = later(now(), inSeconds);
-    const dueAt = later(now(), inSeconds + sweepAfterSeconds);
-    const fields = { attempts, inDoubt, retryAt, dueAt, genauth: outcome.answer };
-    await ledger.save(moveTo(claimed, claimed.grace ? "suspended" : "accepted", fields), claimed.lease.owner);
-    return { inSeconds };
-  }
-
-  async function fail(claimed: Claimed, { answer }: Outcome<unknown>, why: string): Promise<Next> {
-    await queue.bury(claimed.id);
-    await record(claimed, "failed", { genauth: answer }, why);
-    await notify({ about: "failed", id: claimed.id, why });
-    log.count(
-      "Failed",
-      why,
-      { id: claimed.id, source: claimed.source, statusCode: answer.statusCode, apiCode: answer.apiCode },
-      "ERROR",
-    );
-    return "done";
-  }
-
-  async function hold(
-    claimed: Claimed,
-    decision: Extract<Decision, { kind: "hold" }>,
-    brakeId?: string,
-  ): Promise<Next> {
-    const { heldFor, why } = decision;
-    const step = { at: now(), by: "guard", why };
-    const wouldSend = { path: resignUserPath, userId: claimed.userId, userIdType: "sync_relation" };
-    const fields = { heldFor, ...(brakeId && { brakeId }), ...(heldFor === "dry_run" && { wouldSend }) };
-    await ledger.save(moveTo(claimed, "held", fields, step), claimed.lease.owner);
-    // Of a brake event people hear once.
-    if (heldFor !== "brake") await notify({ about: "held", id: claimed.id, why });
-    log.count(
-      "Held",
-      "A resignation waits for an operator",
-      { id: claimed.id, source: claimed.source, heldFor },
-      "WARN",
-    );
-    return "done";
-  }
-
-  async function skip(resignation: Resignation, duplicateOf: string): Promise<Next> {
-    const step = {
-      at: now(),
-      by: "guard",
-      why: "The same person's other departure was carried out within the day",
-    };
-    await ledger.save(moveTo(resignation, "duplicate", { duplicateOf }, step));
-    log.count("Duplicate", "The person's other departure was carried out", {
-      id: resignation.id,
-      source: resignation.source,
-      duplicateOf,
-    });
-    return "done";
-  }
-
   async function passBrake(claimed: Claimed, turn: Turn): Promise<Next | "go"> {
     // A suspension was counted when it was made.
     if (claimed.released || claimed.grace) return "go";
@@ -346,31 +179,6 @@ export function createResigner(parts: ResignerParts) {
       await notify({ about: "brake_tripped", id: brakeId, why });
     }
     return hold(claimed, { kind: "hold", heldFor: "brake", why }, brakeId);
-  }
-
-  /** Best effort, and never in the way of resigning. */
-  async function notify(notice: Notice): Promise<void> {
-    if (!settings.notices.about.includes(notice.about)) return;
-    await notices.send(JSON.stringify(notice)).catch((error) => {
-      log.warn("A notice could not be queued", { id: notice.id, ...traceOf(error) });
-    });
-  }
-
-  async function isResignedAlready({ userId }: Claimed): Promise<boolean> {
-    const looked = await genauth.look(userId);
-    return looked.kind === "done" && looked.data.status === "Resigned";
-  }
-
-  /** The outcome of a try, written by the holder of the lease alone. */
-  function record<S extends "resigned" | "not_found" | "failed" | "suspended">(
-    claimed: Claimed,
-    status: S,
-    fields: Parameters<typeof moveTo<S>>[2],
-    why?: string,
-  ) {
-    const step = { at: now(), by: "resigner", ...(why !== undefined && { why }) };
-    const tried = { ...fields, attempts: claimed.attempts + 1, inDoubt: false };
-    return ledger.save(moveTo(claimed, status, tried, step), claimed.lease.owner);
   }
 }
 
@@ -403,19 +211,12 @@ function isUnexpectedlyBack({ grace, released }: Claimed, { status }: User): boo
 
 const toPerson = ({ userId, name }: User) => ({ genauthUserId: userId, ...(name && { name }) });
 
-const readRetryAfter = (outcome: Outcome<unknown>) => (outcome.kind === "busy" ? outcome.retryAfterSeconds : undefined);
-
-const codesOf = ({ answer: { statusCode, apiCode, requestId } }: Outcome<unknown>) => ({
-  statusCode,
-  apiCode,
-  requestId,
-});
-
 /** Builds the function from its environment. */
 export function connectResigner(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const now = () => new Date();
   const settings = readSettings(environment);
   const client = new DynamoDBClient(clientConfig("resigner"));
+  const sqs = new SQSClient(clientConfig("resigner"));
   const secret = cachedSecret({
     client: new SecretsManagerClient(clientConfig("resigner")),
     secretId: readVariable(environment, "tokenSecretId"),
@@ -425,14 +226,11 @@ export function connectResigner(environment: NodeJS.ProcessEnv, writeLog?: (line
   return createResigner({
     ledger: createLedger({ client, table: readVariable(environment, "ledgerTable") }),
     queue: createQueue({
-      client: new SQSClient(clientConfig("resigner")),
+      client: sqs,
       url: readVariable(environment, "queueUrl"),
       deadLettersUrl: readVariable(environment, "deadLettersUrl"),
     }),
-    notices: createQueue({
-      client: new SQSClient(clientConfig("resigner")),
-      url: readVariable(environment, "noticesUrl"),
-    }),
+    notices: createQueue({ client: sqs, url: readVariable(environment, "noticesUrl") }),
     genauth: createGenAuth({ ...settings.genauth, secret, now }),
     settings,
     log: createLog("resigner", writeLog),
