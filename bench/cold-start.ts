@@ -65,6 +65,7 @@ export async function benchColdStart(bench: Bench): Promise<Section> {
   const importOf = (one: Contestant) => median((figures.get(one) ?? []).map(({ importMs }) => importMs));
   const firstOf = (one: Contestant) => median((figures.get(one) ?? []).flatMap(({ firstMs }) => firstMs ?? []));
   const aws = contestants[1] as Contestant;
+  const kB = (one: Contestant) => Math.round(statSync(bundles.get(one.entry) ?? "").size / 1000);
 
   const rows = contestants.map((one) => [
     one.name,
@@ -79,7 +80,6 @@ export async function benchColdStart(bench: Bench): Promise<Section> {
     const [mine, theirs] = [firstOf(named(one)), firstOf(named(other))];
     return [what, `${mine.toFixed(0)} ms`, `${theirs.toFixed(0)} ms, ${beside}`, (mine / theirs).toFixed(2)];
   };
-  const kB = (one: Contestant) => Math.round(statSync(bundles.get(one.entry) ?? "").size / 1000);
   const [ours, obvious] = [named("webhook: a departure"), named("the obvious way: a departure")];
   const cold = "Cold webhook, a departure answered";
   const head = ["cold start", "kB", "import, ms", "× AWS clients", "with the first answer, ms", "× AWS clients"];

@@ -356,6 +356,13 @@ describe("a signature", () => {
       };
       return receive({ method: "POST", path: "/lark", headers, body });
     };
+    const detail = (text: string) => expect.objectContaining({ detail: text });
+    expect(() => sign("[]")).toThrow(detail("Not a JSON object"));
+    const odd = JSON.stringify({ ...deleted, event: { object: { status: 1 } } });
+    expect(() => sign(odd)).toThrow(detail("The event has an unexpected form at event.object.status"));
+    expect(() => receive(signLark({ ...urlCheck, challenge: 1 }, signing, now, false))).toThrow(
+      detail("The URL check has no challenge"),
+    );
     expect(problemOf(() => sign("{"))).toBe("malformed");
     expect(problemOf(() => sign("[]"))).toBe("malformed");
     expect(problemOf(() => sign('{"schema":"2.0","header":{"token":"a token"}}'))).toBe("malformed");

@@ -266,6 +266,18 @@ describe("a proof", () => {
     expect(problemOf(act)).toBe(expected);
   });
 
+  test("that is right over what cannot be read says what is wrong", () => {
+    const detail = (text: string) => expect.objectContaining({ detail: text });
+    expect(() => receive(signSlackBody(`${good.body}&text=x`))).toThrow(detail("A form field is given twice"));
+    expect(() => type("/resign lark:ou_1", alice, "https://evil.example")).toThrow(
+      detail("The response_url is not Slack's"),
+    );
+    const payload = JSON.stringify({ type: "block_actions", user: { id: 1 } });
+    expect(() => receive(signSlack("/slack/interactions", { payload }, signingSecret, now))).toThrow(
+      detail("Slack sent an unexpected form at user.id"),
+    );
+  });
+
   test("holds for five minutes, either way", () => {
     for (const ms of [-300_000, 300_000]) {
       expect(receive(good, { at: new Date(now.getTime() + ms) })).toMatchObject({ kind: "list" });

@@ -20,6 +20,7 @@ describe("reads", () => {
     ["\uFEFF<xml><a>x</a></xml>", { a: "x" }],
     ["  \n<xml>\n  <a>x</a>\n\t<b>y</b> \n</xml>\n ", { a: "x", b: "y" }],
     ["\uFEFF \n<xml></xml>", {}],
+    ["<xml><a>x</a></xml>\n", { a: "x" }],
     ["<_.-1><a-b_c.d>x</a-b_c.d></_.-1>", { "a-b_c.d": "x" }],
     ["<xml><__proto__>x</__proto__></xml>", JSON.parse('{"__proto__":"x"}')],
   ])("%s", (xml, expected) => {

@@ -150,8 +150,8 @@ export const cases: Hostile[] = [
   ...["", "v1", "v1 ", "V1,", "v0,", "v2,", "v10,", "v1a,", "v1b,", "1,", "v1=", "v1:", "v1;", "t=1,v1="].map(
     (version) => proof(`version ${JSON.stringify(version)}`, signedWith(version + base64), "webhook-signature form"),
   ),
-  ...[undefined, " ", ",", ", ,", "null", "v1,", "v1, v1,", `v1,${base64}`.replaceAll(",", "\t")].map((value) =>
-    proof(`signature ${JSON.stringify(value?.slice(0, 8))}`, signedWith(value), "webhook-signature form"),
+  ...[undefined, " ", ",", ", ,", "null", "v1,", "v1, v1,", `v1,${base64}`.replaceAll(",", "\t")].map((value, index) =>
+    proof(`signature of no form ${index}`, signedWith(value), "webhook-signature form"),
   ),
   proof(
     "a hundred wrong signatures",

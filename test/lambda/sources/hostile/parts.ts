@@ -90,27 +90,27 @@ export const oddTimestamps: string[] = [
   now.toUTCString(),
 ];
 
-/** Signatures that are none, though some comparison or other would take them. */
-export const oddSignatures = (signature: string): string[] => [
-  signature.toUpperCase(),
-  ` ${signature}`,
-  `${signature} `,
-  `${signature}\n`,
-  `${signature},${signature}`,
-  `${signature}, ${signature}`,
-  signature + signature,
-  `${signature}00`,
-  `0x${signature}`,
-  `sha256=${signature}`,
-  `"${signature}"`,
-  Buffer.from(signature, "hex").toString("base64"),
-  Buffer.from(signature, "hex").toString("latin1"),
-  signature.replace(/./, "g"),
-  signature.replace(/./, "\u0430"),
-  signature.replace(/.$/, "\0"),
-  "null",
-  "undefined",
-  "[object Object]",
+/** Signatures that are none, though some comparison or other would take them. The names must not change from run to run. */
+export const oddSignatures = (signature: string): [name: string, signature: string][] => [
+  ["in capitals", signature.toUpperCase()],
+  ["with a space in front", ` ${signature}`],
+  ["with a space behind", `${signature} `],
+  ["with a line end", `${signature}\n`],
+  ["twice, as a repeated header", `${signature},${signature}`],
+  ["twice, as a list", `${signature}, ${signature}`],
+  ["twice", signature + signature],
+  ["with a byte more", `${signature}00`],
+  ["after 0x", `0x${signature}`],
+  ["after its algorithm", `sha256=${signature}`],
+  ["in quotes", `"${signature}"`],
+  ["in base64", Buffer.from(signature, "hex").toString("base64")],
+  ["in bytes", Buffer.from(signature, "hex").toString("latin1")],
+  ["with a g", signature.replace(/./, "g")],
+  ["with a Cyrillic a", signature.replace(/./, "\u0430")],
+  ["with a zero byte", signature.replace(/.$/, "\0")],
+  ["null", "null"],
+  ["undefined", "undefined"],
+  ["an object", "[object Object]"],
 ];
 
 /** JSON that is none, or of no use. */

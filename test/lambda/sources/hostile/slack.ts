@@ -110,8 +110,8 @@ export const cases: Hostile[] = [
   ...cuts(`v0=${signature}`).map((value) =>
     proof(`signature cut to ${value.length}`, signedWith(value), "signature form"),
   ),
-  ...oddSignatures(signature).map((value) =>
-    proof(`signature v0=${JSON.stringify(value)}`, signedWith(`v0=${value}`), "signature form"),
+  ...oddSignatures(signature).map(([name, value]) =>
+    proof(`signature v0= ${name}`, signedWith(`v0=${value}`), "signature form"),
   ),
   ...["", "v1=", "V0=", "v0", "v0:", "v00=", " v0=", "v0==", "v0=v0="].map((version) =>
     proof(`version ${JSON.stringify(version)}`, signedWith(version + signature), "signature form"),
