@@ -4,7 +4,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
-import { pullBrake } from "./brake.ts";
+import { pullBrake as askBrake } from "./brake.ts";
 import { atFirstCall, clientConfig, readSettings, readVariable } from "./environment.ts";
 import { createGenAuth, type User } from "./genauth.ts";
 import { guard } from "./guard.ts";
@@ -30,6 +30,8 @@ const leaseSeconds = 120;
 export function createResigner(parts: ResignerParts) {
   const { ledger, queue, genauth, settings, log, now, random, newOwner, sleep } = parts;
   const { settle, hold, skip, record, endSessions, notify } = createOutcomes(parts);
+  // The brake's log is written by one at a time: those of one batch would only be in each other's way.
+  const pullBrake = oneAtATime((claimed: Claimed) => askBrake(parts, claimed));
 
   return async ({ Records }: SQSEvent): Promise<SQSBatchResponse> => {
     const failures = await Promise.all(Records.map(process));
@@ -170,7 +172,7 @@ export function createResigner(parts: ResignerParts) {
   async function passBrake(claimed: Claimed, turn: Turn): Promise<Next | "go"> {
     // A suspension was counted when it was made.
     if (claimed.released || claimed.grace) return "go";
-    const answer = await pullBrake(parts, claimed);
+    const answer = await pullBrake(claimed);
     if (answer.kind === "go") return "go";
     if (answer.kind === "unasked") return settle(claimed, answer.outcome, turn);
     const { brakeId, why } = answer;
@@ -201,6 +203,16 @@ function isReady(resignation: Resignation, now: Date): true | Next {
     default:
       return "done";
   }
+}
+
+/** The same act, that waits until the one before it is over, however that ended. */
+function oneAtATime<Given, Result>(act: (given: Given) => Promise<Result>): (given: Given) => Promise<Result> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (given) => {
+    const next = last.then(() => act(given));
+    last = next.catch(() => {});
+    return next;
+  };
 }
 
 /** Suspended by us and active again, though no operator has answered for it since. */
