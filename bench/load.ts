@@ -169,7 +169,7 @@ async function benchBrake(): Promise<string> {
   }
   await world.close();
   counted.stop();
-  return `The one thing that grows is the brake's log, written whole for each that it lets through: ${found.join(", ")}. At the default of 50 a day it is under 5 write units; with brake.perDay in the thousands it is what a departure costs most for.`;
+  return `The one thing that grows is the brake's log, written whole for each that it lets through: ${found.join(", ")}. At the default of 50 a day that is 5 write units; with brake.perDay in the thousands it is what a departure costs most for.`;
 }
 
 /** Counts what the functions of this process ask of DynamoDB. A write of a resignation is one in each of four indexes too. */
