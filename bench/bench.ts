@@ -20,7 +20,7 @@ const { departures } = new Command("bench")
 const bench = await startBench();
 const sections: [title: string, section: Section][] = [
   ["Cold start", await benchColdStart(bench)],
-  ["Verify and map", await benchVerify(bench)],
+  ["Verify and map", await benchVerify()],
 ];
 await bench.close();
 sections.push(["Load", await benchLoad(departures)], ["Cost", await benchCost()]);

@@ -88,10 +88,12 @@ export function answerError(
   return problemAnswer(error);
 }
 
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** Text of bytes that are strictly UTF-8: other bytes must never read as the same text. Throws `malformed`. */
 export function decodeUtf8(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return strictUtf8.decode(bytes);
   } catch {
     throw malformed("The body is not UTF-8");
   }

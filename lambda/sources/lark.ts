@@ -2,14 +2,13 @@
  * Lark / Feishu event subscriptions (open.feishu.cn, "request URL" and "encryption"; both clouds speak the
  * same protocol): signature → decryption → `url_verification` or event, schema 2.0 and 1.0.
  */
-import { createDecipheriv } from "node:crypto";
 import * as z from "zod/mini";
 import { decodeUtf8, json, parseJson, type Request } from "../http.ts";
 import { malformed, refused, unreadable } from "../problem.ts";
 import { type Departure, syncRelation } from "../resignation.ts";
 import type { Keys } from "../secrets.ts";
 import type { Context, Received, Source } from "./index.ts";
-import { findEvery, isSame, sha256, strictBase64 } from "./proof.ts";
+import { findEvery, isSame, openAes, sha256, strictBase64 } from "./proof.ts";
 
 export const lark: Source<"lark"> = {
   section: "lark",
@@ -122,7 +121,7 @@ export function decrypt(encrypted: unknown, encryptKey: string): Buffer {
 
 /** Throws where the padding is wrong. */
 export function decipher(key: Buffer, iv: Buffer, encrypted: Buffer): Buffer {
-  const opening = createDecipheriv("aes-256-cbc", key, iv);
+  const opening = openAes(key, iv);
   return Buffer.concat([opening.update(encrypted), opening.final()]);
 }
 

@@ -2,13 +2,13 @@
  * WeCom (企业微信) callbacks: 回调配置 (document 91116), 加解密方案说明 (91144) and 成员变更通知 (96302), own
  * corp and suite. Every check of the encryption document, in its order, before anything is believed.
  */
-import { createDecipheriv, createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { decodeUtf8, parseQuery, type Request, text } from "../http.ts";
 import { refused, unreadable } from "../problem.ts";
 import { syncRelation } from "../resignation.ts";
 import type { Keys } from "../secrets.ts";
 import type { Context, Received, Source } from "./index.ts";
-import { findEvery, isSame, strictBase64 } from "./proof.ts";
+import { findEvery, isSame, openAes, strictBase64 } from "./proof.ts";
 import { readXml } from "./xml.ts";
 
 export const wechatwork: Source<"wechatwork"> = {
@@ -75,7 +75,7 @@ function open(query: ReadonlyMap<string, string>, encrypted: string, keys: Keys[
 
 /** sha1 over the values in dictionary order: by code unit, as `.sort()` does and a locale does not. */
 export function sign(token: string, timestamp: string, nonce: string, encrypted: string): string {
-  return createHash("sha1").update([token, timestamp, nonce, encrypted].sort().join("")).digest("hex");
+  return hash("sha1", [token, timestamp, nonce, encrypted].sort().join(""), "hex");
 }
 
 /**
@@ -86,7 +86,7 @@ export function decrypt(encrypted: string, encodingAesKey: string): { message: B
   const bytes = strictBase64(encrypted);
   if (!bytes || bytes.length === 0 || bytes.length % 32 !== 0) return undefined;
   const key = Buffer.from(`${encodingAesKey}=`, "base64");
-  const decipher = createDecipheriv("aes-256-cbc", key, key.subarray(0, 16)).setAutoPadding(false);
+  const decipher = openAes(key, key.subarray(0, 16)).setAutoPadding(false);
   const padded = Buffer.concat([decipher.update(bytes), decipher.final()]);
 
   const padding = padded.at(-1) ?? 0;
