@@ -109,6 +109,7 @@ export function parseJson(content: string): unknown {
 }
 
 function decode(component: string): string {
+  if (!component.includes("%")) return component;
   try {
     return decodeURIComponent(component);
   } catch {

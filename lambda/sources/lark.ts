@@ -8,7 +8,7 @@ import { malformed, refused, unreadable } from "../problem.ts";
 import { type Departure, syncRelation } from "../resignation.ts";
 import type { Keys } from "../secrets.ts";
 import type { Context, Received, Source } from "./index.ts";
-import { findEvery, isSame, openAes, sha256, strictBase64 } from "./proof.ts";
+import { findEvery, isSame, isSameDigest, openAes, sha256, strictBase64 } from "./proof.ts";
 
 export const lark: Source<"lark"> = {
   section: "lark",
@@ -51,7 +51,7 @@ function verify(request: Request, { keys, settings, now }: Context<"lark">): { i
   const nonce = request.headers["x-lark-request-nonce"] ?? "";
   if (!/^[0-9a-f]{64}$/.test(signature)) throw unreadable("signature form");
   const proven = findEvery(encryptKey, (key) =>
-    isSame(sha256(timestamp, nonce, key, request.body).toString("hex"), signature),
+    isSameDigest(sha256(timestamp, nonce, key, request.body).toString("hex"), signature),
   );
   if (proven === undefined) throw refused("signature");
   verifyTimestamp(timestamp, settings.lark.strictTimestamp, now);

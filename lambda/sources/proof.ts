@@ -5,6 +5,11 @@ export function isSame(one: string, other: string): boolean {
   return timingSafeEqual(sha256(one), sha256(other));
 }
 
+/** The same for texts of one length whose form was checked, as signatures in hexadecimal are. */
+export function isSameDigest(one: string, other: string): boolean {
+  return one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other));
+}
+
 export function sha256(...parts: (string | Uint8Array)[]): Buffer {
   const [only, ...more] = parts;
   if (only !== undefined && more.length === 0) return hash("sha256", only, "buffer");

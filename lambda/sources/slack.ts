@@ -9,7 +9,7 @@ import { isExpired, toInquiry } from "../inquiry.ts";
 import { malformed, type Problem, refused } from "../problem.ts";
 import { isStatus, parseSyncRelation, type Resignation } from "../resignation.ts";
 import type { ActName, Context, Received, Source } from "./index.ts";
-import { findEvery, isSame, sha256 } from "./proof.ts";
+import { findEvery, isSameDigest, sha256 } from "./proof.ts";
 import { decided, ephemeralNote, escapeText, explain, help, line, lines } from "./slack-messages.ts";
 
 export const slack: Source<"slack"> = {
@@ -166,7 +166,9 @@ function verify(request: Request, { keys, now }: Context<"slack">): Record<strin
   const timestamp = request.headers["x-slack-request-timestamp"] ?? "";
   if (!/^v0=[0-9a-f]{64}$/.test(signature)) throw refused("signature form");
   if (!/^\d{10}$/.test(timestamp)) throw refused("timestamp form");
-  const proven = findEvery(keys.signingSecret, (secret) => isSame(sign(secret, timestamp, request.body), signature));
+  const proven = findEvery(keys.signingSecret, (secret) =>
+    isSameDigest(sign(secret, timestamp, request.body), signature),
+  );
   if (proven === undefined) throw refused("signature");
   if (Math.abs(now.getTime() / 1000 - Number(timestamp)) > toleranceSeconds) throw refused("timestamp");
 

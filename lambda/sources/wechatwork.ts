@@ -8,7 +8,7 @@ import { refused, unreadable } from "../problem.ts";
 import { syncRelation } from "../resignation.ts";
 import type { Keys } from "../secrets.ts";
 import type { Context, Received, Source } from "./index.ts";
-import { findEvery, isSame, openAes, strictBase64 } from "./proof.ts";
+import { findEvery, isSameDigest, openAes, strictBase64 } from "./proof.ts";
 import { readXml } from "./xml.ts";
 
 export const wechatwork: Source<"wechatwork"> = {
@@ -62,7 +62,7 @@ function open(query: ReadonlyMap<string, string>, encrypted: string, keys: Keys[
   if (!/^\d{10}$/.test(timestamp) || !nonce || !encrypted || !/^[0-9a-f]{40}$/.test(given)) {
     throw unreadable("query");
   }
-  if (!findEvery(keys.token, (token) => isSame(sign(token, timestamp, nonce, encrypted), given))) {
+  if (!findEvery(keys.token, (token) => isSameDigest(sign(token, timestamp, nonce, encrypted), given))) {
     throw refused("signature");
   }
   const opened = findEvery(

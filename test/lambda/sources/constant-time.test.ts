@@ -1,7 +1,7 @@
 /** Comparing a proof takes a time that tells nothing: by reading, since a stop-watch on a shared machine tells nothing either. */
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { findEvery, isSame } from "../../../lambda/sources/proof.ts";
+import { findEvery, isSame, isSameDigest } from "../../../lambda/sources/proof.ts";
 
 const folder = "lambda/sources";
 const files = readdirSync(folder).filter((file) => file.endsWith(".ts"));
@@ -19,7 +19,7 @@ describe.each(files)("%s", (file) => {
     const made = lines.filter(
       (line) => /\bsign\(|createHmac\(/.test(line) && !/function sign\(|return `?.*createHash/.test(line),
     );
-    const isCompared = (line: string) => /isSame\(|timingSafeEqual\(/.test(line);
+    const isCompared = (line: string) => /isSame(Digest)?\(|timingSafeEqual\(/.test(line);
     // Slack's `sign` makes what `verify` compares.
     const others = made.filter((line) => !isCompared(line) && !line.includes("return `v0=$"));
     expect(others).toEqual([]);
@@ -33,6 +33,15 @@ test("looks at every key, whichever of them serves", () => {
     return key === "old";
   });
   expect([found, seen]).toEqual(["old", ["old", "new", "newest"]]);
+});
+
+test("compares digests of one length", () => {
+  expect([
+    isSameDigest("ab", "ab"),
+    isSameDigest("ab", "ac"),
+    isSameDigest("ab", "abc"),
+    isSameDigest("", "a"),
+  ]).toEqual([true, ...[false, false, false]]);
 });
 
 test("compares texts of any lengths", () => {
