@@ -341,6 +341,10 @@ describe("decryption", () => {
     ["a length of 4 GiB", seal(frame(0xffffffff, "abc"))],
     ["padding of 0", seal(Buffer.alloc(32))],
     ["padding of 33", seal(frame(3, "abcww1", 33))],
+    [
+      "padding of 48, all of it",
+      seal(Buffer.concat([frame(3, `abc${"w".repeat(25)}`).subarray(0, 48), Buffer.alloc(48, 48)])),
+    ],
     ["uneven padding", seal(Buffer.concat([frame(3, "abcww1").subarray(0, 30), Buffer.from([1, 6])]))],
     ["a frame that is too short", seal(Buffer.alloc(32, 32))],
     ["half a block", Buffer.alloc(48).toString("base64")],
