@@ -108,17 +108,19 @@ test("keeps the former keys beside the new ones, until it is told to drop them",
 describe("a wrong answer is named, and nothing is written", () => {
   test.each([
     [
+      "a key that is too short",
       { wechatwork: { ...wechatwork, encodingAesKey: "short" }, token },
       "wechatwork.encodingAesKey: must be 43 letters and digits",
     ],
     [
+      "a token with spaces around it",
       { lark: { ...lark, verificationToken: " v " }, token },
       "lark.verificationToken: must not be empty, nor have spaces",
     ],
-    [{ api: ["with space"], token }, "a caller's name is 1 to 32 letters"],
-    [{ larc: {} }, "larc"],
-    [{}, "nobody is there to be asked"],
-  ])("%j", async (answers, expected) => {
+    ["a caller with a space", { api: ["with space"], token }, "a caller's name is 1 to 32 letters"],
+    ["a section that there is not", { larc: {} }, "larc"],
+    ["no answer", {}, "nobody is there to be asked"],
+  ])("%s", async (_, answers, expected) => {
     const { code, err } = await setUp(answers);
     expect(code).toBe(1);
     expect(err).toContain(expected);
