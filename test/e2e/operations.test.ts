@@ -36,7 +36,8 @@ describe.skipIf(!genauth || !notices)("with those whom it tells", () => {
   }, 90_000);
 
   test("the second listener gets what Lark sent, byte for byte, and no forgery", async () => {
-    const [one, other] = [lark(await somebody("lark")), lark(await somebody("lark"))];
+    const id = await somebody("lark");
+    const [one, other] = [lark(id), lark(await somebody("lark"))];
     const forged = { ...other, headers: { ...other.headers, "x-lark-signature": "0".repeat(64) } };
     expect([await status(forged), await status(one)]).toEqual([401, 200]);
     await expect.poll(() => told("listener", one.body), { timeout: 40_000, interval: 500 }).toHaveLength(1);
@@ -45,6 +46,8 @@ describe.skipIf(!genauth || !notices)("with those whom it tells", () => {
     for (const name of Object.keys(one.headers))
       expect([name, heard?.headers[name]]).toEqual([name, one.headers[name]]);
     expect(await told("listener", other.body)).toEqual([]);
+    // Or it would meet the fault that is meant for the next one.
+    await outcome(`lark:${id}`, "resigned");
   });
 });
 
