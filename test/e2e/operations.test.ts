@@ -107,7 +107,8 @@ describe.skipIf(!genauth || !outputs || process.platform !== "linux")(
 
     test("loses nothing: what was not answered comes again, and what was answered stands in the ledger", async () => {
       const ids = await Promise.all(Array.from({ length: 3 }, () => somebody("lark")));
-      const answers = ids.map((id) => status(lark(id)).catch(() => 0));
+      const requests = ids.map((id) => lark(id));
+      const answers = requests.map((request) => status(request).catch(() => 0));
       await wait(20);
       // Every function's name has the stack's in it; CDK leaves of ResignWebhook/Webhook one word and a hash.
       const killed = processesOf("-ResignWebhook[0-9A-F]{8}-");
