@@ -105,23 +105,6 @@ describe.skipIf(!genauth || !outputs || process.platform !== "linux")(
       expect(await callsFor(userId)).toEqual([0, 200]);
     }, 200_000);
 
-    test("loses nothing: what was not answered comes again, and what was answered stands in the ledger", async () => {
-      const ids = await Promise.all(Array.from({ length: 3 }, () => somebody("lark")));
-      const requests = ids.map((id) => lark(id));
-      const answers = requests.map((request) => status(request).catch(() => 0));
-      await wait(20);
-      // Every function's name has the stack's in it; CDK leaves of ResignWebhook/Webhook one word and a hash.
-      const killed = processesOf("-ResignWebhook[0-9A-F]{8}-");
-      expect(killed.length).toBeGreaterThan(0);
-      for (const pid of killed) process.kill(pid, "SIGKILL");
-      const unanswered = (await Promise.all(answers)).flatMap((answer, index) => (answer === 200 ? [] : [ids[index]]));
-      for (const id of unanswered) expect(await status(lark(id ?? ""))).toBe(200);
-      for (const id of ids) {
-        await outcome(`lark:${id}`, "resigned");
-        expect(await callsFor(`lark:${id}`)).toEqual([200]);
-      }
-    });
-
     /** `id`: a regular expression of the function's name. */
     const processesOf = (id: string) =>
       readdirSync("/proc").flatMap((entry) => (isFunction(entry, id) ? [Number(entry)] : []));
