@@ -25,12 +25,17 @@ export type BrakeAnswer =
 const headcountAgeMs = 86_400_000;
 
 /** Asks the brake for one more: exact, however many ask at once. */
-export async function pullBrake(parts: BrakeParts, resignation: Pick<Resignation, "id">): Promise<BrakeAnswer> {
+export async function pullBrake(
+  parts: BrakeParts,
+  resignation: Pick<Resignation, "id">,
+  /** Runs what writes the log, when nobody else of this process does. */
+  inTurn: <T>(act: () => Promise<T>) => Promise<T>,
+): Promise<BrakeAnswer> {
   const { settings, now } = parts;
   const headcount = await readHeadcount(parts);
   if (typeof headcount === "object") return { kind: "unasked", outcome: headcount };
-  const { decision, brakeId, hasTripped } = await changeBrake(parts, (brake) =>
-    askBrake(brake, resignation, settings.brake, headcount, now()),
+  const { decision, brakeId, hasTripped } = await inTurn(() =>
+    changeBrake(parts, (brake) => askBrake(brake, resignation, settings.brake, headcount, now())),
   );
   if (decision.kind !== "hold") return { kind: "go" };
   return { kind: "hold", why: decision.why, brakeId: brakeId ?? "", hasTripped: hasTripped ?? false };

@@ -4,7 +4,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
-import { pullBrake as askBrake } from "./brake.ts";
+import { pullBrake } from "./brake.ts";
 import { atFirstCall, clientConfig, readSettings, readVariable } from "./environment.ts";
 import { createGenAuth, type User } from "./genauth.ts";
 import { guard } from "./guard.ts";
@@ -31,7 +31,7 @@ export function createResigner(parts: ResignerParts) {
   const { ledger, queue, genauth, settings, log, now, random, newOwner, sleep } = parts;
   const { settle, hold, skip, record, endSessions, notify } = createOutcomes(parts);
   // The brake's log is written by one at a time: those of one batch would only be in each other's way.
-  const pullBrake = oneAtATime((claimed: Claimed) => askBrake(parts, claimed));
+  const inTurn = oneAtATime();
 
   return async ({ Records }: SQSEvent): Promise<SQSBatchResponse> => {
     const failures = await Promise.all(Records.map(process));
@@ -172,7 +172,7 @@ export function createResigner(parts: ResignerParts) {
   async function passBrake(claimed: Claimed, turn: Turn): Promise<Next | "go"> {
     // A suspension was counted when it was made.
     if (claimed.released || claimed.grace) return "go";
-    const answer = await pullBrake(claimed);
+    const answer = await pullBrake(parts, claimed, inTurn);
     if (answer.kind === "go") return "go";
     if (answer.kind === "unasked") return settle(claimed, answer.outcome, turn);
     const { brakeId, why } = answer;
@@ -205,11 +205,11 @@ function isReady(resignation: Resignation, now: Date): true | Next {
   }
 }
 
-/** The same act, that waits until the one before it is over, however that ended. */
-function oneAtATime<Given, Result>(act: (given: Given) => Promise<Result>): (given: Given) => Promise<Result> {
+/** Runs acts one after the other, however the one before ended. */
+function oneAtATime(): <T>(act: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
-  return (given) => {
-    const next = last.then(() => act(given));
+  return (act) => {
+    const next = last.then(act);
     last = next.catch(() => {});
     return next;
   };
