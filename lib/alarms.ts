@@ -1,7 +1,8 @@
-import { Duration } from "aws-cdk-lib";
+import { Duration, Stack } from "aws-cdk-lib";
 import type { HttpApi } from "aws-cdk-lib/aws-apigatewayv2";
 import { Alarm, ComparisonOperator, type IMetric, Metric, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
+import { ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import { Subscription, Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
@@ -25,6 +26,9 @@ export class Alarms extends Construct {
   constructor(scope: Construct, id: string, { email, api, queue, deadLetters, functions }: AlarmsProps) {
     super(scope, id);
     this.topic = new Topic(this, "Topic", { enforceSSL: true });
+    // `enforceSSL` brings a policy, and that replaces SNS's own, by which the account's alarms could publish.
+    const conditions = { StringEquals: { "aws:SourceAccount": Stack.of(this).account } };
+    this.topic.grantPublish(new ServicePrincipal("cloudwatch.amazonaws.com", { conditions }));
     if (email) this.topic.addSubscription(new EmailSubscription(email));
     for (const subscription of this.topic.node.findAll().filter((node) => node instanceof Subscription)) {
       acknowledge(subscription, {

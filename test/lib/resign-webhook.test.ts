@@ -174,6 +174,43 @@ test("every alarm is told to the topic and says what to do", () => {
   });
 });
 
+/** A topic's policy is all that lets anybody publish to it: SNS's own is gone as soon as there is one. */
+test.each([
+  ["in any account", {}, undefined, { Ref: "AWS::AccountId" }],
+  ["in China", {}, { region: "cn-north-1", account: "123456789012" }, "123456789012"],
+  [
+    "with a key of one's own",
+    { kmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef" },
+    undefined,
+    { Ref: "AWS::AccountId" },
+  ],
+])("the account's alarms may publish to their topic, over TLS alone: %s", (_, settings, env, account) => {
+  const made = synthesize(settings, env);
+  const alarms = Object.values(made.findResources("AWS::CloudWatch::Alarm"));
+  const actions = alarms.flatMap(({ Properties }) => Properties.AlarmActions as { Ref: string }[]);
+  const topics = new Set(actions.map(({ Ref }) => Ref));
+  expect(topics.size).toBe(1);
+  for (const Ref of topics) {
+    const common = { Action: "sns:Publish", Resource: { Ref } };
+    made.hasResourceProperties("AWS::SNS::TopicPolicy", {
+      Topics: [{ Ref }],
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({ ...common, Effect: "Deny", Condition: { Bool: { "aws:SecureTransport": "false" } } }),
+          Match.objectLike({
+            ...common,
+            Effect: "Allow",
+            Principal: { Service: "cloudwatch.amazonaws.com" },
+            Condition: { StringEquals: { "aws:SourceAccount": account } },
+          }),
+        ]),
+      },
+    });
+    // Encrypted with a key, CloudWatch would need that key's leave as well.
+    made.hasResourceProperties("AWS::SNS::Topic", { KmsMasterKeyId: Match.absent() });
+  }
+});
+
 describe("a domain of one's own", () => {
   test("switches the address that AWS gives off", () => {
     const domain = { name: "resign.example.com", certificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/1" };
