@@ -14,7 +14,7 @@ type Stack = Awaited<ReturnType<typeof start>>;
 
 async function start(settings: object, resigners: number, genauthDelayMs = 0) {
   const aws = await startAws();
-  const genauth = await startGenAuthSimulator(0, undefined, genauthDelayMs);
+  const genauth = await startGenAuthSimulator({ delayMs: genauthDelayMs });
   const keys = newKeys();
   const given = { ...settings, notices: { about: [] } };
   const stack = await startStack({ aws, genauth, keys, resigners, settings: given });

@@ -17,7 +17,10 @@ async function deployLocal(): Promise<number> {
   const settings = process.env.LOCAL_SETTINGS ? readJson(process.env.LOCAL_SETTINGS, "settings") : {};
   mkdirSync(folder, { recursive: true });
   writeFileSync(logFile, "");
-  const genauth = await startGenAuthSimulator(Number(process.env.GENAUTH_PORT ?? 0), "GENAUTH_PORT");
+  const genauth = await startGenAuthSimulator({
+    port: Number(process.env.GENAUTH_PORT ?? 0),
+    portVariable: "GENAUTH_PORT",
+  });
   const given = process.env.AWS_ENDPOINT_URL;
   const ministack = given
     ? undefined

@@ -2,6 +2,7 @@ import { createHmac, randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import * as z from "zod";
+import { bornAt, createPeople, type Person, type PersonStatus, type UserInput, userSchema } from "./genauth-people.ts";
 import { listen, readBody, sendJson, serve } from "./listen.ts";
 
 /** A stand-in for GenAuth's management API: it keeps a directory of people and can be told to fail. */
@@ -15,16 +16,9 @@ export const simulatorCredentials = {
 
 /** The company of 1,000 that it knows from the start: `lark:ou_demo_1` … `_500`, `wechatwork:demo_1` … `_500`. */
 const demoPeople = Array.from({ length: 500 }, (_, index) => [
-  { syncRelation: `lark:ou_demo_${index + 1}`, name: `Demo Lark ${index + 1}` },
-  { syncRelation: `wechatwork:demo_${index + 1}`, name: `Demo WeCom ${index + 1}` },
+  { syncRelation: `lark:ou_demo_${index + 1}`, name: `Demo Lark ${index + 1}`, departments: ["dept-sales"] },
+  { syncRelation: `wechatwork:demo_${index + 1}`, name: `Demo WeCom ${index + 1}`, departments: ["dept-sales"] },
 ]).flat();
-
-interface Person {
-  userId: string;
-  syncRelation: string;
-  name: string;
-  status: "Activated" | "Suspended" | "Resigned";
-}
 
 /** One resign call that was received. */
 export interface Call {
@@ -36,62 +30,108 @@ export interface Call {
   at: string;
 }
 
-const usersSchema = z.object({ users: z.array(z.object({ syncRelation: z.string(), name: z.string().optional() })) });
+/** A resign call that was carried out. */
+export interface Effect {
+  userId: string;
+  /** The person's relations then. */
+  relations: string[];
+  /** The status that they had before: `Resigned` where it changed nothing. */
+  from: PersonStatus;
+  at: string;
+  userIdGiven: unknown;
+  userIdTypeGiven: unknown;
+}
+
+const usersSchema = z.object({ users: z.array(userSchema) });
 
 const faultsSchema = z.object({
-  mode: z.enum(["none", "500", "http500", "429", "401", "403", "hang", "cut", "garbage"]),
+  mode: z.enum(["none", "500", "http500", "429", "401", "403", "hang", "cut", "late", "garbage"]),
   /** How many calls fail; all of them until told otherwise, where it is left out. */
   count: z.number().int().positive().optional(),
   /** Which calls fail. */
   path: z.string().default("/api/v3/resign-user"),
   retryAfterSeconds: z.number().optional(),
+  /** `late`: how long after the connection was cut the call is carried out. */
+  afterSeconds: z.number().nonnegative().default(5),
 });
 export type Fault = z.input<typeof faultsSchema>;
 
 type Reply = { statusCode: number; apiCode?: number; message: string; data?: unknown };
 const success = (data: unknown): Reply => ({ statusCode: 200, message: "Success", data });
+const isResigned: Reply = { statusCode: 409, message: "The user is resigned" };
 const userNotFound: Reply = { statusCode: 404, apiCode: 2004, message: "User not found" };
 
-/** `delayMs`: how long it takes over each answer. */
-export async function startGenAuthSimulator(port = 0, portVariable?: string, delayMs = 0) {
-  const people = new Map<string, Person>();
-  const byUserId = new Map<string, string>();
+export interface SimulatorOptions {
+  /** @default 0, any free port */
+  readonly port?: number;
+  /** Where the port is set, for the error that says that it is taken. */
+  readonly portVariable?: string;
+  /** How long it takes over each answer. @default 0 */
+  readonly delayMs?: number;
+  /** Its clock: late calls are carried out when that says so, at the next request or `tick()`. @default the machine's */
+  readonly now?: () => Date;
+  /** Whether people are shown with `statusChangedAt`, which GenAuth's document leaves optional. @default true */
+  readonly hasStatusChangedAt?: boolean;
+}
+
+export async function startGenAuthSimulator(options: SimulatorOptions = {}) {
+  const { port = 0, portVariable, delayMs = 0, hasStatusChangedAt = true } = options;
+  const now = options.now ?? (() => new Date());
+  const people = createPeople();
   let calls: Call[] = [];
-  let effects: string[] = [];
+  let effects: Effect[] = [];
   let kicked: { userId: string; appIds: string[] }[] = [];
   let fault: z.output<typeof faultsSchema> = faultsSchema.parse({ mode: "none" });
+  let late: { at: Date; carryOut: (at: Date) => void }[] = [];
   const tokens = new Set<string>();
 
   const simulator = {
     calls: () => calls,
-    /** How often the person was resigned, whether or not the answer arrived. */
-    effects: (syncRelation: string) => effects.filter((one) => one === syncRelation).length,
+    /** How often the person was resigned, whether or not the answer arrived, or would have been once more. */
+    effects: (syncRelation: string) => effects.filter(({ relations }) => relations.includes(syncRelation)).length,
+    /** Every resign call that was carried out, in order. */
+    allEffects: () => effects,
+    /** Every change of a status, whose it was, in order. */
+    changes: people.changes,
     /** Sessions ended by `kick-users`. */
     kicked: () => kicked,
-    person: (syncRelation: string) => people.get(syncRelation),
-    addUsers(users: { syncRelation: string; name?: string | undefined }[]) {
-      for (const { syncRelation, name = "Somebody" } of users) {
-        const userId = createHmac("md5", "user").update(syncRelation).digest("hex").slice(0, 24);
-        byUserId.set(userId, syncRelation);
-        people.set(syncRelation, { userId, syncRelation, name, status: "Activated" });
-      }
+    person: people.withRelation,
+    people: people.all,
+    /** Enters people, or changes what is given of those who are there. */
+    addUsers(users: UserInput[]) {
+      for (const user of users) people.upsert(user, now());
     },
-    setStatus(syncRelation: string, status: Person["status"]) {
-      const person = people.get(syncRelation);
-      if (person) person.status = status;
+    /** An administrator's hand. */
+    setStatus(syncRelation: string, status: PersonStatus) {
+      const person = people.withRelation(syncRelation);
+      if (person) people.change(person, status, { by: "hand", at: now() });
     },
+    /** An administrator deletes the person. */
+    removeUser: people.remove,
+    /** The person stays, and is no longer known by this relation. */
+    cutRelation: people.cut,
     fail(next: Fault) {
       fault = faultsSchema.parse(next);
     },
     /** Every token that was given out is refused from now on. */
     expireTokens: () => tokens.clear(),
     allowToken: (token: string) => void tokens.add(token),
+    /** Carries out the late calls whose time has come. */
+    tick() {
+      const nowMs = now().getTime();
+      const due = late.filter(({ at }) => at.getTime() <= nowMs).sort((one, other) => +one.at - +other.at);
+      late = late.filter((one) => !due.includes(one));
+      for (const { at, carryOut } of due) carryOut(at);
+    },
+    /** How many late calls are still to be carried out. */
+    lateCalls: () => late.length,
     reset() {
-      people.clear();
+      people.reset();
       simulator.addUsers(demoPeople);
       calls = [];
       effects = [];
       kicked = [];
+      late = [];
       fault = faultsSchema.parse({ mode: "none" });
     },
   };
@@ -101,7 +141,9 @@ export async function startGenAuthSimulator(port = 0, portVariable?: string, del
     const url = new URL(request.url ?? "/", "http://genauth");
     const text = (await readBody(request))?.toString() ?? "";
     const body = parse(text);
-    if (url.pathname.startsWith("/_sim/")) return control(request, url.pathname, body, response);
+    simulator.tick();
+    if (options.now) response.setHeader("date", now().toUTCString());
+    if (url.pathname.startsWith("/_sim/")) return control(request, url, body, response);
 
     if (delayMs > 0) await wait(delayMs);
     const execute = operations[`${request.method} ${url.pathname}`];
@@ -109,13 +151,14 @@ export async function startGenAuthSimulator(port = 0, portVariable?: string, del
       return sendJson(response, 404, { statusCode: 404, message: `Cannot ${request.method} ${url.pathname}` });
     const given = { ...Object.fromEntries(url.searchParams), ...body };
     const isLetIn = url.pathname === "/api/v3/get-management-token" || isAuthorized(request, url.pathname, given);
-    const answer = () => (isLetIn ? execute(given) : { statusCode: 401, apiCode: 2020, message: "Not signed in" });
+    const answer = (at = now()): Reply =>
+      isLetIn ? execute(given, at) : { statusCode: 401, apiCode: 2020, message: "Not signed in" };
 
-    const mode = takeFault(url.pathname);
-    const statusCode = mode === "none" ? finish(answer()) : spoil(mode, answer);
+    const { mode, afterSeconds, retryAfterSeconds } = takeFault(url.pathname);
+    const statusCode = mode === "none" ? finish(answer()) : spoil(mode);
     if (url.pathname === "/api/v3/resign-user") {
       const { userId, userIdType } = given;
-      calls.push({ path: url.pathname, userId, userIdType, statusCode, at: new Date().toISOString() });
+      calls.push({ path: url.pathname, userId, userIdType, statusCode, at: now().toISOString() });
     }
 
     function finish(reply: Reply, status = 200, headers?: Record<string, string>): number {
@@ -124,7 +167,7 @@ export async function startGenAuthSimulator(port = 0, portVariable?: string, del
     }
 
     /** Fails as the real one does: HTTP 200 with a failing `statusCode`, save for throttling and gateways. */
-    function spoil(mode: Exclude<Fault["mode"], "none">, carryOut: () => Reply): number {
+    function spoil(mode: Exclude<Fault["mode"], "none">): number {
       switch (mode) {
         case "500":
           return finish({ statusCode: 500, message: "Internal server error" });
@@ -133,7 +176,6 @@ export async function startGenAuthSimulator(port = 0, portVariable?: string, del
         case "403":
           return finish({ statusCode: 403, message: "The access key may not resign people" });
         case "429": {
-          const { retryAfterSeconds } = fault;
           const headers = retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) };
           return finish({ statusCode: 429, message: "请求过于频繁，请稍后重试" }, 429, headers);
         }
@@ -145,9 +187,14 @@ export async function startGenAuthSimulator(port = 0, portVariable?: string, del
           return 0;
         case "cut":
           // Carried out, but the answer breaks off: the caller cannot know.
-          carryOut();
+          answer();
           response.writeHead(200, { "content-length": "1000" }).write('{"statusCode":200,');
           setTimeout(() => response.destroy(), 5);
+          return 0;
+        case "late":
+          // As `cut`, but on its way for so long that a look finds nothing of it yet.
+          carryOutLater(answer, afterSeconds);
+          response.destroy();
           return 0;
         case "hang":
           return 0;
@@ -155,24 +202,39 @@ export async function startGenAuthSimulator(port = 0, portVariable?: string, del
     }
   });
 
-  function takeFault(path: string): Fault["mode"] {
-    const { mode, count } = fault;
-    if (mode === "none" || path !== fault.path) return "none";
-    if (count === 1) fault = { ...fault, mode: "none" };
-    else if (count) fault = { ...fault, count: count - 1 };
-    return mode;
+  function carryOutLater(carryOut: (at: Date) => void, afterSeconds: number): void {
+    const one = { at: new Date(now().getTime() + afterSeconds * 1000), carryOut };
+    late.push(one);
+    if (!options.now) setTimeout(() => simulator.tick(), afterSeconds * 1000 + 1).unref();
   }
 
-  function control(request: IncomingMessage, path: string, body: unknown, response: ServerResponse) {
+  function takeFault(path: string): z.output<typeof faultsSchema> {
+    const taken = fault;
+    if (taken.mode === "none" || path !== taken.path) return { ...taken, mode: "none" };
+    if (taken.count === 1) fault = { ...taken, mode: "none" };
+    else if (taken.count) fault = { ...taken, count: taken.count - 1 };
+    return taken;
+  }
+
+  function control(request: IncomingMessage, url: URL, body: unknown, response: ServerResponse) {
+    const relation = url.searchParams.get("syncRelation") ?? "";
+    const tell = (isDone: boolean) =>
+      isDone ? sendJson(response, 200, {}) : sendJson(response, 404, { error: `Nobody is known as ${relation}` });
     try {
-      switch (`${request.method} ${path}`) {
+      switch (`${request.method} ${url.pathname}`) {
         case "GET /_sim/calls":
           return sendJson(response, 200, calls);
         case "GET /_sim/users":
-          return sendJson(response, 200, [...people.values()]);
+          return sendJson(response, 200, people.all());
+        case "GET /_sim/changes":
+          return sendJson(response, 200, people.changes());
         case "POST /_sim/users":
           simulator.addUsers(usersSchema.parse(body).users);
           return sendJson(response, 200, {});
+        case "DELETE /_sim/users":
+          return tell(people.remove(relation));
+        case "DELETE /_sim/relations":
+          return tell(people.cut(relation));
         case "POST /_sim/faults":
           simulator.fail(faultsSchema.parse(body));
           return sendJson(response, 200, {});
@@ -180,7 +242,7 @@ export async function startGenAuthSimulator(port = 0, portVariable?: string, del
           simulator.reset();
           return sendJson(response, 200, {});
         default:
-          return sendJson(response, 404, { error: `There is no ${request.method} ${path}` });
+          return sendJson(response, 404, { error: `There is no ${request.method} ${url.pathname}` });
       }
     } catch (error) {
       if (!(error instanceof z.ZodError)) throw error;
@@ -208,7 +270,7 @@ export async function startGenAuthSimulator(port = 0, portVariable?: string, del
     return authorization === `authing ${accessKeyId}:${signature}`;
   }
 
-  const operations: Record<string, (given: Record<string, unknown>) => Reply> = {
+  const operations: Record<string, (given: Record<string, unknown>, at: Date) => Reply> = {
     "POST /api/v3/get-management-token": ({ accessKeyId, accessKeySecret }) => {
       if (
         accessKeyId !== simulatorCredentials.accessKeyId ||
@@ -220,68 +282,81 @@ export async function startGenAuthSimulator(port = 0, portVariable?: string, del
       tokens.add(token);
       return success({ access_token: token, expires_in: 7200 });
     },
-    "POST /api/v3/resign-user": (given) => {
-      const person = find(given.userId, given.userIdType);
+    "POST /api/v3/resign-user": (given, at) => {
+      const { userId: userIdGiven, userIdType: userIdTypeGiven } = given;
+      const person = people.find(userIdGiven, userIdTypeGiven);
       if (!person) return userNotFound;
-      person.status = "Resigned";
-      effects.push(person.syncRelation);
+      const { userId, relations, status: from } = person;
+      effects.push({ userId, relations: [...relations], from, at: at.toISOString(), userIdGiven, userIdTypeGiven });
+      if (from === "Resigned") return isResigned;
+      Object.assign(person, { departments: [], roles: [], groups: [], posts: [], grants: [] });
+      people.change(person, "Resigned", { by: "us", at, path: "/api/v3/resign-user", userIdGiven, userIdTypeGiven });
       return success({ success: true });
     },
     "GET /api/v3/get-user": (given) => {
-      const person = find(given.userId, given.userIdType);
+      const person = people.find(given.userId, given.userIdType);
       if (!person) return userNotFound;
-      return success({
-        ...toUser(person),
-        ...(given.withDepartmentIds === "true" && { departmentIds: ["dept-sales"] }),
-      });
+      const departmentIds = given.withDepartmentIds === "true" ? person.departments.map(toDepartmentId) : undefined;
+      return success({ ...toUser(person), ...(departmentIds && { departmentIds }) });
     },
-    "POST /api/v3/update-user": (given) => {
-      const person = find(given.userId, (given.options as { userIdType?: unknown } | undefined)?.userIdType);
+    "POST /api/v3/update-user": (given, at) => {
+      const { userId: userIdGiven, status } = given;
+      const userIdTypeGiven = typeOf(given);
+      const person = people.find(userIdGiven, userIdTypeGiven);
       if (!person) return userNotFound;
-      person.status = given.status as Person["status"];
+      if (person.status === "Resigned") return isResigned;
+      if (status !== undefined && status !== person.status) {
+        const path = "/api/v3/update-user";
+        people.change(person, status as PersonStatus, { by: "us", at, path, userIdGiven, userIdTypeGiven });
+      }
       return success(toUser(person));
     },
     "POST /api/v3/kick-users": (given) => {
-      const person = find(given.userId, (given.options as { userIdType?: unknown } | undefined)?.userIdType);
+      const person = people.find(given.userId, typeOf(given));
       if (!person) return userNotFound;
       kicked.push({ userId: person.syncRelation, appIds: given.appIds as string[] });
       return success({ success: true });
     },
     "GET /api/v3/get-user-sync-relations": (given) => {
-      const person = find(given.userId, given.userIdType);
+      const person = people.find(given.userId, given.userIdType);
       if (!person) return userNotFound;
-      const [provider, ...userIdInIdp] = person.syncRelation.split(":");
-      return success([{ provider, userIdInIdp: userIdInIdp.join(":"), userInfoInIdp: {} }]);
+      return success(
+        person.relations.map((relation) => {
+          const [provider, ...userIdInIdp] = relation.split(":");
+          return { provider, userIdInIdp: userIdInIdp.join(":"), userInfoInIdp: {} };
+        }),
+      );
     },
     "GET /api/v3/list-users": ({ status, page = 1, limit = 10 }) => {
-      const matching = [...people.values()].filter((person) => status === undefined || person.status === status);
+      const matching = people.all().filter((person) => status === undefined || person.status === status);
       const start = (Number(page) - 1) * Number(limit);
       return success({ totalCount: matching.length, list: matching.slice(start, start + Number(limit)).map(toUser) });
     },
   };
 
-  function find(userId: unknown, userIdType: unknown): Person | undefined {
-    if (userIdType === "sync_relation") return people.get(String(userId));
-    return people.get(byUserId.get(String(userId)) ?? "");
+  /** `UserDto` with the fields that the document requires, and those that are known. */
+  function toUser({ userId, name, email, phone, username, externalId, status, statusChangedAt, updatedAt }: Person) {
+    return {
+      ...{ userId, name, email, phone, username, externalId, status },
+      ...(hasStatusChangedAt && { statusChangedAt }),
+      workStatus: status === "Resigned" ? "Closed" : "Active",
+      gender: "U",
+      emailVerified: false,
+      phoneVerified: false,
+      userSourceType: "sync",
+      createdAt: bornAt,
+      updatedAt,
+    };
   }
 
   const listening = await listen(server, port, portVariable);
   return { ...simulator, ...listening };
 }
 
-/** `UserDto` with the fields that the document requires. */
-const toUser = ({ userId, name, status }: Person) => ({
-  userId,
-  name,
-  status,
-  workStatus: status === "Resigned" ? "Closed" : "Active",
-  gender: "U",
-  emailVerified: false,
-  phoneVerified: false,
-  userSourceType: "sync",
-  createdAt: "2026-01-01T00:00:00.000Z",
-  updatedAt: "2026-01-01T00:00:00.000Z",
-});
+const typeOf = (given: Record<string, unknown>) => (given.options as { userIdType?: unknown } | undefined)?.userIdType;
+
+const toDepartmentId = (department: unknown) =>
+  typeof department === "string" ? department : (department as { departmentId?: unknown }).departmentId;
 
 const asText = (value: unknown) =>
   typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);

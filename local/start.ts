@@ -18,7 +18,10 @@ async function start(): Promise<void> {
 
   mkdirSync(folder, { recursive: true });
   writeFileSync(logFile, "");
-  const genauth = await startGenAuthSimulator(readPort("GENAUTH_PORT", port && port + 1), "GENAUTH_PORT");
+  const genauth = await startGenAuthSimulator({
+    port: readPort("GENAUTH_PORT", port && port + 1),
+    portVariable: "GENAUTH_PORT",
+  });
   const aws = await startAws();
   const told = await startNoticeStandIns((received) => console.log(toLine(received)), readPort("NOTICES_PORT", 0));
   const stack = await startStack({
