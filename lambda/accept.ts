@@ -1,5 +1,7 @@
 import type { Ledger } from "./ledger.ts";
 import type { Log } from "./log.ts";
+import { cutReturn } from "./moment.ts";
+import { relationId } from "./people.ts";
 import { Problem } from "./problem.ts";
 import type { Queue } from "./queue.ts";
 import { type Departure, later, moveTo, type Resignation, sweepAfterSeconds, toResignation } from "./resignation.ts";
@@ -51,30 +53,37 @@ export async function settleInquiry(parts: AcceptParts, click: Extract<Received,
 }
 
 /**
- * Calls off what waits for somebody who is back. Only what happened before the return: events may come in any
- * order. Who was suspended gets their access back.
+ * Writes down that somebody is back, then queues their relation: the turns that follow decide what that means for
+ * each of their departures, whichever of them comes first.
  */
-export async function callOff(parts: AcceptParts, { userId, by, occurredAt }: Return): Promise<void> {
-  const waiting = await parts.ledger.waiting(userId, parts.now());
-  for (const resignation of waiting.filter((one) => Date.parse(one.occurredAt) < occurredAt.getTime())) {
-    await cancel(parts, resignation, { by, why: "the person is back" });
-  }
+export async function noteReturn(parts: AcceptParts, { userId, source, moment }: Return): Promise<void> {
+  const { ledger, queue, log, now } = parts;
+  const at = now();
+  await ledger.noteReturn(userId, source, cutReturn(moment, at), at);
+  await queue.send(relationId(userId));
+  log.count("Returned", "A source told that somebody is back", { source });
 }
 
 /**
  * Cancels what has not been resigned yet; gives back `undefined` if the ledger was written by someone else in
- * between. A suspension is taken back behind the queue, where GenAuth's token is.
+ * between. What was done to the person is taken back behind the queue, where GenAuth's token is.
  */
 export async function cancel(
   { ledger, queue, log, now }: AcceptParts,
   resignation: Resignation,
   entry: { by: string; why?: string },
 ): Promise<Resignation | undefined> {
-  const isSuspended = resignation.grace !== undefined;
-  const fields = isSuspended ? { reactivation: "pending" as const, dueAt: later(now(), sweepAfterSeconds) } : {};
-  const cancelled = await ledger.save(moveTo(resignation, "cancelled", fields, { at: now(), ...entry }));
-  if (!cancelled) return undefined;
-  if (isSuspended) await queue.send(cancelled.id);
-  log.info("A resignation was cancelled", { id: cancelled.id, by: entry.by });
-  return cancelled;
+  const at = now();
+  const { id, version, resignAfter, tell = [] } = resignation;
+  const cancelled = { ...entry, at: at.toISOString() };
+  // Of the suspended the turn tells that has their access back.
+  const owed = resignAfter
+    ? []
+    : [{ about: "called_off" as const, id, why: `Cancelled by ${entry.by}`, version: version + 1 }];
+  const fields = { cancelled, tell: [...tell, ...owed], dueAt: later(at, sweepAfterSeconds) };
+  const saved = await ledger.save(moveTo(resignation, "cancelled", fields, { at, ...entry }));
+  if (!saved) return undefined;
+  await queue.send(id);
+  log.info("A resignation was cancelled", { id, by: entry.by });
+  return saved;
 }

@@ -1,4 +1,5 @@
 import {
+  BatchGetItemCommand,
   ConditionalCheckFailedException,
   DeleteItemCommand,
   type DynamoDBClient,
@@ -29,6 +30,22 @@ export function openTable({ client, table: TableName }: TableOptions) {
       const command = new GetItemCommand({ TableName, Key: marshall(key), ConsistentRead: true });
       const { Item } = await client.send(command);
       return Item && unmarshall(Item);
+    },
+
+    /** The items of these keys as they were last written, those that are there, by their `id`. */
+    async getAll(ids: readonly string[]): Promise<Map<string, Item>> {
+      const found = new Map<string, Item>();
+      let keys = [...new Set(ids)].map((id) => marshall({ id }));
+      while (keys.length > 0) {
+        const asked = { [TableName]: { Keys: keys.slice(0, maxBatchKeys), ConsistentRead: true } };
+        const { Responses, UnprocessedKeys } = await client.send(new BatchGetItemCommand({ RequestItems: asked }));
+        for (const item of Responses?.[TableName] ?? []) {
+          const plain = unmarshall(item);
+          found.set(String(plain.id), plain);
+        }
+        keys = [...(UnprocessedKeys?.[TableName]?.Keys ?? []), ...keys.slice(maxBatchKeys)];
+      }
+      return found;
     },
 
     /** Writes a whole item; `false` if the condition failed. */
@@ -94,11 +111,16 @@ export function openTable({ client, table: TableName }: TableOptions) {
   };
 }
 
+/** DynamoDB takes no more in one batch. */
+const maxBatchKeys = 100;
+
 /** Seconds since 1970, as DynamoDB's time to live wants them. */
 export const expiry = (from: Date, days: number) => Math.floor(from.getTime() / 1000) + days * 86_400;
 
 const expressionParts = (values: Item, names: Names) => ({
-  ...(Object.keys(values).length > 0 && { ExpressionAttributeValues: marshall(values) }),
+  ...(Object.keys(values).length > 0 && {
+    ExpressionAttributeValues: marshall(values, { removeUndefinedValues: true }),
+  }),
   ...(Object.keys(names).length > 0 && { ExpressionAttributeNames: names }),
 });
 

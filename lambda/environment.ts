@@ -18,7 +18,12 @@ export const variables = {
 export const placeholder = "fillMeIn";
 
 const settingsSchema = z.object({
-  genauth: z.object({ host: z.string(), userPoolId: z.string() }),
+  genauth: z.object({
+    host: z.string(),
+    userPoolId: z.string(),
+    // Absent in the environment of a function that was deployed before 0.1.0.
+    settleSeconds: z._default(z.number(), 30),
+  }),
   lark: z.object({
     provider: z.string(),
     userIdField: z.enum(["open_id", "union_id", "user_id"]),
@@ -48,7 +53,6 @@ const settingsSchema = z.object({
   silenceDays: z.number(),
   notFoundInARow: z.number(),
   dryRun: z.boolean(),
-  lookUp: z.boolean(),
   graceDays: z.number(),
   endSessionsIn: z.array(z.string()),
   retry: z.object({

@@ -8,21 +8,34 @@ export type GenAuth = ReturnType<typeof createGenAuth>;
 
 /** What came of a call. `answer` is what may be recorded of it. */
 export type Outcome<T> =
-  | { kind: "done"; data: T; answer: GenAuthAnswer }
+  | { kind: "done"; data: T; answer: GenAuthAnswer; serverDate?: string }
   | { kind: "not_found"; answer: GenAuthAnswer }
   | { kind: "refused"; answer: GenAuthAnswer }
   | { kind: "token_refused"; answer: GenAuthAnswer }
   | { kind: "busy"; answer: GenAuthAnswer; inDoubt: boolean; retryAfterSeconds?: number };
 
-/** Whom GenAuth knows by a sync relation (`UserDto`). */
+/** Whom GenAuth knows (`UserDto`). `statusChangedAt` is optional there. */
 const userSchema = z.object({
   userId: z.string(),
   status: z.string(),
+  statusChangedAt: z.nullish(z.string()),
+  updatedAt: z.nullish(z.string()),
   name: z.nullish(z.string()),
   email: z.nullish(z.string()),
   departmentIds: z.nullish(z.array(z.string())),
 });
 export type User = z.infer<typeof userSchema>;
+
+const relationsSchema = z.array(z.object({ provider: z.string(), userIdInIdp: z.string() }));
+
+/** By which name GenAuth is asked for somebody. */
+export interface NamedUser {
+  readonly userId: string;
+  readonly userIdType: "sync_relation" | "user_id";
+}
+
+export const byRelation = (userId: SyncRelation): NamedUser => ({ userId, userIdType: "sync_relation" });
+export const byUserId = (userId: string): NamedUser => ({ userId, userIdType: "user_id" });
 
 export const resignUserPath = "/api/v3/resign-user";
 
@@ -38,33 +51,39 @@ export function createGenAuth(options: {
 }) {
   const { host, userPoolId, secret, now, deadlineMs = callDeadlineMs } = options;
   let exchanged: { accessKeyId: string; token: string; expiresAtMs: number } | undefined;
+  let exchanging: Promise<Outcome<string>> | undefined;
 
   return {
     /** Resigns the person. **Cannot be undone.** */
-    resign: (userId: SyncRelation) =>
-      call("POST", resignUserPath, { userId, userIdType: "sync_relation" }, successSchema),
+    resign: (who: NamedUser) => call("POST", resignUserPath, who, successSchema),
 
     /** Looks somebody up. */
-    look: (userId: SyncRelation) =>
+    look: (who: NamedUser) =>
       call(
         "GET",
-        `/api/v3/get-user?${new URLSearchParams({ userId, userIdType: "sync_relation", withDepartmentIds: "true" })}`,
+        `/api/v3/get-user?${new URLSearchParams({ ...who, withDepartmentIds: "true" })}`,
         undefined,
         userSchema,
       ),
 
-    /** Cuts the person off, or gives them their access back. */
-    setStatus: (userId: SyncRelation, status: "Suspended" | "Activated") =>
-      call(
-        "POST",
-        "/api/v3/update-user",
-        { userId, status, options: { userIdType: "sync_relation" } },
-        z.looseObject({}),
-      ),
+    /** Every sync relation of a user, as `<provider>:<userIdInIdp>`. */
+    relations: async (who: NamedUser): Promise<Outcome<string[]>> => {
+      const path = `/api/v3/get-user-sync-relations?${new URLSearchParams({ ...who })}`;
+      const listed = await call("GET", path, undefined, relationsSchema);
+      if (listed.kind !== "done") return listed;
+      return { ...listed, data: listed.data.map(({ provider, userIdInIdp }) => `${provider}:${userIdInIdp}`) };
+    },
 
-    /** Ends the person's sessions in these applications. */
-    endSessions: (userId: SyncRelation, appIds: readonly string[]) =>
-      call("POST", "/api/v3/kick-users", { userId, appIds, options: { userIdType: "sync_relation" } }, successSchema),
+    /** Cuts the user off, or gives them their access back. Gives back the user as they are then. */
+    setStatus: (userId: string, status: "Suspended" | "Activated") =>
+      call("POST", "/api/v3/update-user", { userId, status, options: { userIdType: "user_id" } }, changedSchema),
+
+    /** Ends the user's sessions in these applications. */
+    endSessions: (userId: string, appIds: readonly string[]) =>
+      call("POST", "/api/v3/kick-users", { userId, appIds, options: { userIdType: "user_id" } }, successSchema),
+
+    /** Fetches a token where none is at hand, so that a call that follows sends one request. */
+    ready: currentToken,
 
     /** How many active people the user pool has. */
     headcount: () =>
@@ -83,19 +102,20 @@ export function createGenAuth(options: {
     body: unknown,
     data: z.ZodMiniType<T>,
   ): Promise<Outcome<T>> {
-    const first = await callWithToken(method, path, body, data);
-    if (first.kind !== "token_refused") return first;
-    const hadExchanged = exchanged !== undefined;
-    exchanged = undefined;
-    const mayServe = await secret.refresh().catch(() => false);
-    return mayServe || hadExchanged ? callWithToken(method, path, body, data) : first;
-  }
-
-  async function callWithToken<T>(method: "GET" | "POST", path: string, body: unknown, data: z.ZodMiniType<T>) {
     const token = await currentToken();
-    return token.kind === "done"
-      ? send({ method, path, body, data, headers: { authorization: `Bearer ${token.data}` } })
-      : token;
+    if (token.kind !== "done") return token;
+    const first = await sendWith(token.data);
+    if (first.kind !== "token_refused") return first;
+    // Another call may have exchanged a new one meanwhile: only the refused one is forgotten.
+    if (exchanged?.token === token.data) exchanged = undefined;
+    const hasChanged = await secret.refresh().catch(() => false);
+    if (!hasChanged && "token" in (await secret.read())) return first;
+    const fresh = await currentToken();
+    return fresh.kind === "done" ? sendWith(fresh.data) : fresh;
+
+    function sendWith(bearer: string) {
+      return send({ method, path, body, data, headers: { authorization: `Bearer ${bearer}` } });
+    }
   }
 
   async function currentToken(): Promise<Outcome<string>> {
@@ -110,7 +130,11 @@ export function createGenAuth(options: {
     if (exchanged?.accessKeyId === held.accessKeyId && now().getTime() < exchanged.expiresAtMs) {
       return { kind: "done", data: exchanged.token, answer: {} };
     }
-    return exchange(held.accessKeyId, held.accessKeySecret);
+    // Those who ask at once share one exchange.
+    exchanging ??= exchange(held.accessKeyId, held.accessKeySecret).finally(() => {
+      exchanging = undefined;
+    });
+    return exchanging;
   }
 
   /** Exchanges the key pair for a token and keeps that until five minutes before it expires. */
@@ -150,7 +174,10 @@ export function createGenAuth(options: {
         signal: AbortSignal.timeout(deadlineMs),
       });
       const retryAfter = response.headers.get("retry-after");
-      return tellOutcome({ httpStatus: response.status, retryAfter, body: await response.text() }, request.data, now());
+      const reply = { httpStatus: response.status, retryAfter, body: await response.text() };
+      const outcome = readAnswer(reply, request.data, now());
+      const serverDate = response.headers.get("date");
+      return outcome.kind === "done" && serverDate ? { ...outcome, serverDate } : outcome;
     } catch (error) {
       return { kind: "busy", inDoubt: true, answer: { message: `No answer from GenAuth: ${kindOf(error)}` } };
     }
@@ -158,6 +185,7 @@ export function createGenAuth(options: {
 }
 
 const successSchema = z.object({ success: z.literal(true) });
+const changedSchema = z.looseObject({ statusChangedAt: z.nullish(z.string()) });
 
 /** Every answer's frame. `statusCode` is GenAuth's own: it answers HTTP 200 for its failures too. */
 const frameSchema = z.object({
@@ -172,7 +200,7 @@ const frameSchema = z.object({
  * Tells what an answer means, by GenAuth's error codes (docs-v3 `docs/reference/error-code.md`). Whatever
  * that document does not know is *busy*: asked again later, and in doubt whether it took effect.
  */
-export function tellOutcome<T>(
+export function readAnswer<T>(
   reply: { httpStatus: number; retryAfter: string | null; body: string },
   data: z.ZodMiniType<T>,
   now: Date,

@@ -1,23 +1,18 @@
 import * as z from "zod/mini";
 import { expiry, type Item, openTable, type TableOptions } from "./dynamo.ts";
 import { createNotes, keptDays } from "./notes.ts";
-import { parseResignation, precededBy, type Resignation, type Status } from "./resignation.ts";
+import { createPeople } from "./people.ts";
+import { isFinal, parseResignation, precededBy, type Resignation, type Status } from "./resignation.ts";
 
 /** The ledger: one DynamoDB table, one item a resignation, and a few small items that guard them. */
 export type Ledger = ReturnType<typeof createLedger>;
 
-/** What the ledger remembers of a person. */
-const personSchema = z.object({
-  lease: z.optional(z.object({ owner: z.string(), until: z.iso.datetime() })),
-  /** The last resignation that reached GenAuth for this person. */
-  resigned: z.optional(z.object({ by: z.string(), at: z.iso.datetime() })),
-  /** A call may have reached GenAuth without anybody knowing its outcome. */
-  inDoubt: z.optional(z.boolean()),
-});
-export type Person = Omit<z.infer<typeof personSchema>, "lease">;
-
-/** What the holder of a person's lease leaves behind: what was carried out, that it was taken back, or a doubt. */
-export type News = NonNullable<Person["resigned"]> | "forget" | "in doubt";
+/** Something whose time has come, whatever its kind. */
+export interface Due {
+  readonly id: string;
+  readonly dueAt: string;
+  readonly status?: string | undefined;
+}
 
 export interface Query {
   readonly status?: Status | undefined;
@@ -73,7 +68,7 @@ export function createLedger(options: TableOptions) {
     },
 
     /** Moves the time of the sweep's next look, if nobody else did. */
-    async postpone({ id, dueAt }: Resignation, until: string): Promise<boolean> {
+    async postpone({ id, dueAt }: Due, until: string): Promise<boolean> {
       const written = await table.update({
         key: { id },
         expression: "SET dueAt = :until",
@@ -83,67 +78,86 @@ export function createLedger(options: TableOptions) {
       return written !== undefined;
     },
 
-    /** The resignations whose time has come, the oldest first. */
-    async due(now: Date, limit: number): Promise<Resignation[]> {
+    /**
+     * Makes a resignation due: its turn comes, at the latest with the next sweep. Its version moves on, so that no
+     * worker that read it before writes over this.
+     */
+    async wake(id: string, now: Date): Promise<void> {
+      await table.update({
+        key: { id },
+        expression: "SET dueAt = :now, #open = :open ADD version :one",
+        condition: "attribute_exists(id)",
+        names: { "#open": "open" },
+        values: { ":now": now.toISOString(), ":open": "open", ":one": 1 },
+      });
+    },
+
+    /** Takes an item off the list of what is due, if nobody made it due anew. */
+    async rest({ id, dueAt }: { id: string; dueAt?: string | undefined }): Promise<void> {
+      if (dueAt === undefined) return;
+      await table.update({
+        key: { id },
+        expression: "REMOVE dueAt, #open",
+        condition: "dueAt = :dueAt",
+        names: { "#open": "open" },
+        values: { ":dueAt": dueAt },
+      });
+    },
+
+    /**
+     * Removes the notices that were sent, unless the resignation was written anew meanwhile. `atRest`: it is off the
+     * list of what is due as well.
+     */
+    async forgetOwed(
+      { id, version }: Pick<Resignation, "id" | "version">,
+      atRest: boolean,
+      dueAt: string | undefined,
+    ): Promise<void> {
+      const isOff = atRest && dueAt !== undefined;
+      await table.update({
+        key: { id },
+        expression: isOff ? "REMOVE tell, dueAt, #open" : "REMOVE tell",
+        condition: isOff ? "version = :version AND dueAt = :dueAt" : "version = :version",
+        ...(isOff && { names: { "#open": "open" } }),
+        values: { ":version": version, ...(isOff && { ":dueAt": dueAt }) },
+      });
+    },
+
+    /** Everything whose time has come, the oldest first. */
+    async due(now: Date, limit: number): Promise<Due[]> {
       const { items } = await table.query({
         condition: "#open = :open AND dueAt <= :now",
         names: { "#open": "open" },
         values: { ":open": "open", ":now": now.toISOString() },
         more: { IndexName: "due", Limit: limit },
       });
-      return items.map(parseResignation);
+      return items.map(({ id, dueAt, status }) => ({
+        id: String(id),
+        dueAt: String(dueAt),
+        ...(typeof status === "string" && { status }),
+      }));
     },
 
     list,
 
-    /** Everything of a person that waits: for its turn, for an operator, or for its day. */
-    async waiting(userId: string, now: Date): Promise<Resignation[]> {
-      const { items } = await list({ userId, now, limit: 100 });
-      return items.filter(({ status }) => status === "accepted" || status === "held" || status === "suspended");
+    /** The ids of everything of a sync relation that is not at its end, the oldest first, readable or not. */
+    async waiting(userId: string, now: Date): Promise<string[]> {
+      const found: string[] = [];
+      let after: Position | undefined;
+      do {
+        const wanted = { userId, now, limit: 100, isOldestFirst: true, after };
+        const { items, next } = await readPage("byUser", "userId", userId, wanted, earliest(now));
+        const open = (items as Resignation[]).filter(mayStillMove);
+        found.push(...open.map(({ id }) => id));
+        after = next;
+      } while (after);
+      return found;
     },
 
-    /**
-     * Takes the person's lease: at most one holder at a time works on a person. Gives back what is known of
-     * them, or `undefined` while another holds it. A former holder that never laid it down leaves a doubt.
-     */
-    async takePerson(userId: string, owner: string, now: Date, until: string): Promise<Person | undefined> {
-      const attributes = await table.update({
-        key: personKey(userId),
-        expression: "SET lease = :lease, expiresAt = :expiresAt",
-        condition: "attribute_not_exists(lease) OR lease.#until < :now OR lease.#owner = :owner",
-        names: { "#until": "until", "#owner": "owner" },
-        values: {
-          ":lease": { owner, until },
-          ":now": now.toISOString(),
-          ":owner": owner,
-          ":expiresAt": expiry(now, keptDays),
-        },
-      });
-      if (!attributes) return undefined;
-      const { lease, ...person } = personSchema.parse(attributes);
-      return lease ? { ...person, inDoubt: true } : person;
-    },
+    /** Every item of these ids, as it was last written. */
+    items: table.getAll,
 
-    /** Lays the person's lease down, if it is still ours. */
-    async leavePerson(userId: string, owner: string, news?: News): Promise<boolean> {
-      const [expression, values] =
-        news === "in doubt"
-          ? ["SET inDoubt = :true REMOVE lease", { ":true": true }]
-          : news === "forget"
-            ? ["REMOVE lease, inDoubt, resigned", {}]
-            : news
-              ? ["SET resigned = :resigned REMOVE lease, inDoubt", { ":resigned": news }]
-              : ["REMOVE lease", {}];
-      const written = await table.update({
-        key: personKey(userId),
-        expression,
-        condition: "lease.#owner = :owner",
-        names: { "#owner": "owner" },
-        values: { ":owner": owner, ...values },
-      });
-      return written !== undefined;
-    },
-
+    ...createPeople(table),
     ...createNotes(table),
   };
 
@@ -154,7 +168,7 @@ export function createLedger(options: TableOptions) {
 
   /** One page, the newest first. */
   async function list(wanted: Query): Promise<{ items: Resignation[]; next?: Position }> {
-    const since = (wanted.since ?? new Date(wanted.now.getTime() - keptDays * 86_400_000)).toISOString();
+    const since = wanted.since?.toISOString() ?? earliest(wanted.now);
     if (wanted.userId !== undefined) return page("byUser", "userId", wanted.userId, wanted, since);
     if (wanted.status !== undefined) return page("byStatus", "status", wanted.status, wanted, since);
 
@@ -176,7 +190,12 @@ export function createLedger(options: TableOptions) {
     return { items };
   }
 
-  async function page(index: string, attribute: string, value: string, wanted: Query, since: string) {
+  async function page(...asked: Parameters<typeof readPage>) {
+    const { items, next } = await readPage(...asked);
+    return { items: items.map(parseResignation), ...(next && { next }) };
+  }
+
+  async function readPage(index: string, attribute: string, value: string, wanted: Query, since: string) {
     const isFiltered = attribute !== "status" && wanted.status !== undefined;
     const start = wanted.after?.key;
     const { items, next } = await table.query({
@@ -191,19 +210,29 @@ export function createLedger(options: TableOptions) {
         Limit: wanted.limit,
       },
     });
-    return { items: items.map(parseResignation), ...(next && { next: positionSchema.parse({ key: next }) }) };
+    return { items, ...(next && { next: positionSchema.parse({ key: next }) }) };
   }
 }
 
-const personKey = (userId: string) => ({ id: `person|${userId}` });
+/** What a return may concern, though no effect names it: of what was resigned before 0.1.0 none was written. */
+const mayStillMove = (one: Resignation) =>
+  !isFinal(one) || one.status === "failed" || (one.status === "resigned" && one.moment === undefined);
 
-/** The item of a resignation: itself, and what the indexes and the table's time to live go by. */
+/**
+ * The item of a resignation: itself, and what the indexes and the table's time to live go by. Only what is at its
+ * end expires, counted from then.
+ */
 const toItem = (resignation: Resignation): Item => ({
   ...resignation,
   month: resignation.acceptedAt.slice(0, 7),
   ...(resignation.dueAt && { open: "open" }),
-  expiresAt: expiry(new Date(resignation.acceptedAt), keptDays),
+  ...(isFinal(resignation) && {
+    expiresAt: expiry(new Date(resignation.history.at(-1)?.at ?? resignation.acceptedAt), keptDays),
+  }),
 });
+
+/** The oldest that is kept. */
+const earliest = (now: Date) => new Date(now.getTime() - keptDays * 86_400_000).toISOString();
 
 function* monthsBack(from: string, to: string): Generator<string> {
   for (let month = from; month >= to; month = monthBefore(month)) yield month;

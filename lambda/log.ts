@@ -2,6 +2,7 @@
 export type Metric =
   | "Accepted"
   | "Repeated"
+  | "Returned"
   | "Refused"
   | "Malformed"
   | "StrangerRefused"
@@ -28,7 +29,11 @@ export type Metric =
   | "ForwardFailed"
   | "Swept"
   | "ClockDrift"
-  | "HeldTooLong";
+  | "HeldTooLong"
+  | "BackAfterResigned"
+  | "NotGivenBack"
+  | "SessionsLeft"
+  | "Unreadable";
 
 /** What is measured beside a count. */
 export type Measure = "SinceEventSeconds" | "HeldWaiting" | "ForwardAgeSeconds";
@@ -85,7 +90,9 @@ const toStdout = (line: string): void => void process.stdout.write(`${line}\n`);
 export function kindOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   const { code, cause } = error as NodeJS.ErrnoException;
-  return (cause as NodeJS.ErrnoException | undefined)?.code ?? code ?? error.name;
+  const known: unknown = (cause as NodeJS.ErrnoException | undefined)?.code ?? code;
+  // A time-out's code is a number that says nothing.
+  return typeof known === "string" ? known : error.name;
 }
 
 /** Where an unexpected error came from, without its text. */

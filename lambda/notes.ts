@@ -1,14 +1,17 @@
 import * as z from "zod/mini";
 import { expiry, type Table } from "./dynamo.ts";
 import { type Inquiry, isInquiryId, parseInquiry } from "./inquiry.ts";
-import type { SourceName, SyncRelation } from "./resignation.ts";
+import { noticeSchema, type SourceName } from "./resignation.ts";
 
 /** How long the ledger remembers, in days. */
 export const keptDays = 400;
 
 const instant = z.iso.datetime();
 
-/** The brake's log: which resignations were let through by themselves within the last day. */
+/** The two brakes: one for departures, one for returns that call a departure off. */
+export type BrakeName = "brake" | "brake|returns";
+
+/** A brake's log: which resignations were let through by themselves within the last day. */
 const brakeSchema = z.object({
   version: z.number(),
   passed: z.array(z.object({ id: z.string(), at: instant })),
@@ -16,6 +19,9 @@ const brakeSchema = z.object({
   brakeId: z.optional(z.string()),
   /** Put on for a reason of its own, whatever the counts say. */
   putOn: z.optional(z.object({ until: instant, why: z.string() })),
+  /** The alert that is owed, and when the sweep looks after it. */
+  tell: z.optional(z.array(noticeSchema)),
+  dueAt: z.optional(instant),
 });
 export type Brake = z.infer<typeof brakeSchema>;
 
@@ -27,15 +33,15 @@ export type Life = z.infer<typeof lifeSchema>;
 /** What the ledger's table notes besides resignations and people. */
 export function createNotes(table: Table) {
   return {
-    async readBrake(): Promise<Brake> {
-      const item = await table.get({ id: "brake" });
+    async readBrake(name: BrakeName): Promise<Brake> {
+      const item = await table.get({ id: name });
       return item ? brakeSchema.parse(item) : { version: 0, passed: [] };
     },
 
-    /** Writes the brake's log, unless someone else wrote first. */
-    async saveBrake(brake: Brake): Promise<boolean> {
+    /** Writes a brake's log, unless someone else wrote first. */
+    async saveBrake(name: BrakeName, brake: Brake): Promise<boolean> {
       return table.put(
-        { id: "brake", ...brake, version: brake.version + 1 },
+        { id: name, ...brake, ...(brake.dueAt && { open: "open" }), version: brake.version + 1 },
         brake.version ? "version = :version" : "attribute_not_exists(id)",
         brake.version ? { ":version": brake.version } : {},
       );
@@ -97,24 +103,10 @@ export function createNotes(table: Table) {
       return item && lifeSchema.parse(item);
     },
 
-    /** Notes that a person has another id at their source from now on. */
-    async noteRename(former: SyncRelation, next: SyncRelation, now: Date): Promise<void> {
-      const item = { id: `renamed|${next}`, former, at: now.toISOString(), expiresAt: expiry(now, keptDays) };
-      await table.put(item);
-    },
-
-    /** The id that a person had before. */
-    async formerId(userId: SyncRelation): Promise<string | undefined> {
-      const item = await table.get({ id: `renamed|${userId}` });
-      return item && z.object({ former: z.string() }).parse(item).former;
-    },
-
-    /** Counts a source's departures that GenAuth knew nobody for, one after the other; one that it did know ends the row. */
-    async countMisses(source: SourceName, isMiss: boolean): Promise<number> {
-      const key = { id: `misses|${source}` };
-      if (!isMiss) return table.put({ ...key, count: 0 }).then(() => 0);
+    /** Counts a source's departures that GenAuth knew nobody for, one after the other. Gives back how many in a row. */
+    async countMiss(source: SourceName): Promise<number> {
       const item = await table.update({
-        key,
+        key: { id: missesId(source) },
         expression: "ADD #count :one",
         names: { "#count": "count" },
         values: { ":one": 1 },
@@ -122,7 +114,14 @@ export function createNotes(table: Table) {
       });
       return z.object({ count: z.number() }).parse(item).count;
     },
+
+    /** Somebody was known: the row of misses ends. */
+    async endMisses(source: SourceName): Promise<void> {
+      await table.put({ id: missesId(source), count: 0 });
+    },
   };
 }
+
+export const missesId = (source: SourceName) => `misses|${source}`;
 
 const lifeKey = (source: SourceName) => ({ id: `life|${source}` });

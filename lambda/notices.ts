@@ -1,16 +1,7 @@
 import { createHmac } from "node:crypto";
-import * as z from "zod/mini";
-import { type Resignation, view } from "./resignation.ts";
+import { type Notice, type Resignation, view } from "./resignation.ts";
 import { apiKeyBytes, type Targets } from "./secrets.ts";
 import { escapeText } from "./sources/slack-messages.ts";
-
-/** What people are told of. `brake_tripped` carries the brake event's id, `alive` a week, the others a resignation's. */
-export const noticeSchema = z.object({
-  about: z.enum(["resigned", "suspended", "held", "failed", "brake_tripped", "alive"]),
-  id: z.string(),
-  why: z.optional(z.string()),
-});
-export type Notice = z.infer<typeof noticeSchema>;
 
 /** A notice with what the ledger knows of it. */
 export type Told = Notice & { resignation?: Resignation | undefined };
@@ -81,6 +72,12 @@ const words: Record<Language, Record<Notice["about"], string> & { more: (n: numb
     suspended: "Access cut (grace period)",
     held: "Held for an operator",
     failed: "FAILED, may still have access",
+    not_found: "NOT FOUND in GenAuth, may still have access",
+    called_off: "Called off",
+    given_back: "Has access back",
+    returned_scheduled: "Said to be back, and ordered to leave later",
+    back_after_resigned: "URGENT: said to be back, but resigned",
+    not_given_back: "URGENT: still cut off, access could not be given back",
     brake_tripped: "The brake is on, the rest are held",
     alive: "Still alive",
     more: (n) => `… and ${n} more`,
@@ -91,6 +88,12 @@ const words: Record<Language, Record<Notice["about"], string> & { more: (n: numb
     suspended: "已停用（宽限期）",
     held: "已搁置，等待操作员",
     failed: "失败，可能仍有访问权限",
+    not_found: "GenAuth 中未找到，可能仍有访问权限",
+    called_off: "已撤销",
+    given_back: "已恢复访问权限",
+    returned_scheduled: "据报已回归，但已预约离职",
+    back_after_resigned: "紧急：据报已回归，但已离职",
+    not_given_back: "紧急：仍被停用，访问权限未能恢复",
     brake_tripped: "刹车已触发，其余已搁置",
     alive: "每周运行正常",
     more: (n) => `… 另有 ${n} 条`,
@@ -138,8 +141,8 @@ const toEvent = ({ about, id, why, resignation }: Told, now: Date) => ({
 });
 
 /** The id stays the same over repeats, and with it whoever listens can tell them. */
-function signStandard(post: Post, secret: string, { about, id }: Notice, now: Date): Post {
-  const messageId = `evt_${about}_${id}`;
+function signStandard(post: Post, secret: string, { about, id, version }: Notice, now: Date): Post {
+  const messageId = `evt_${about}_${id}${version === undefined ? "" : `_${version}`}`;
   const timestamp = String(Math.floor(now.getTime() / 1000));
   const signature = createHmac("sha256", apiKeyBytes(secret))
     .update(`${messageId}.${timestamp}.${post.body}`)

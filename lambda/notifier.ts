@@ -6,8 +6,9 @@ import * as z from "zod/mini";
 import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { createLog, kindOf, type Log, traceOf } from "./log.ts";
-import { isTaken, noticeSchema, type Post, type TargetName, type Told, toPosts } from "./notices.ts";
+import { isTaken, type Post, type TargetName, type Told, toPosts } from "./notices.ts";
 import { createQueue, type Queue } from "./queue.ts";
+import { isUrgent, type Notice, noticeSchema } from "./resignation.ts";
 import { type CachedSecret, cachedSecret, parseTargets, type Targets } from "./secrets.ts";
 
 export interface NotifierParts {
@@ -42,7 +43,7 @@ export function createNotifier(parts: NotifierParts) {
     try {
       const messages = Records.map(({ body }) => messageSchema.parse(JSON.parse(body)));
       const fresh = messages.flatMap((message) => ("target" in message ? [] : [message]));
-      const wanted = fresh.filter(({ about }) => settings.notices.about.includes(about));
+      const wanted = fresh.filter(({ about }) => isUrgent(about) || settings.notices.about.includes(about));
       const all: TargetName[] = ["slack", "lark", "wechatwork", "webhook"];
       await Promise.all([
         ...all.map((target) => tell({ target, notices: wanted, attempt: 1 })),
@@ -55,15 +56,7 @@ export function createNotifier(parts: NotifierParts) {
     }
   };
 
-  async function tell({
-    target,
-    notices,
-    attempt,
-  }: {
-    target: TargetName;
-    notices: z.infer<typeof noticeSchema>[];
-    attempt: number;
-  }) {
+  async function tell({ target, notices, attempt }: { target: TargetName; notices: Notice[]; attempt: number }) {
     const known = await targets.read();
     if ("wrong" in known) return log.info("No notices are told", { why: known.wrong });
     if (notices.length === 0 || !known[target]) return;
@@ -85,7 +78,7 @@ export function createNotifier(parts: NotifierParts) {
     log.count("NoticeFailed", "A notice was given up", { target }, "ERROR");
   }
 
-  async function withResignation(notice: z.infer<typeof noticeSchema>): Promise<Told> {
+  async function withResignation(notice: Notice): Promise<Told> {
     const isOfPerson = notice.about !== "brake_tripped" && notice.about !== "alive";
     return isOfPerson ? { ...notice, resignation: await ledger.get(notice.id) } : notice;
   }

@@ -3,7 +3,7 @@ import { type AcceptParts, cancel } from "./accept.ts";
 import { parseJson } from "./http.ts";
 import { type Ledger, positionSchema, type Query } from "./ledger.ts";
 import { malformed, Problem } from "./problem.ts";
-import { later, moveTo, type Resignation, sweepAfterSeconds } from "./resignation.ts";
+import { later, moveTo, type Resignation, type Status, sweepAfterSeconds } from "./resignation.ts";
 import type { Act } from "./sources/index.ts";
 import { sha256 } from "./sources/proof.ts";
 
@@ -18,34 +18,91 @@ export async function operate(parts: AcceptParts, act: Act): Promise<Resignation
   if (!(await ledger.isFirstUse(act.requestId, `${act.name} ${act.id}`, now()))) throw new Problem("id_reused");
 
   const by = `${act.operator} (${act.caller})`;
+  const at = now();
   const entry = { by, ...(act.reason !== undefined && { why: act.reason }) };
-  const changed = act.name === "cancel" ? await tryCancel() : await tryRelease();
+  const changed = await carryOut();
   if (!changed) throw conflict(await findOrThrow(ledger, act.id));
   log.info("An operator acted", { id: changed.id, act: act.name, caller: act.caller });
   return changed;
 
-  async function tryCancel() {
-    const mayCancel = ["accepted", "held", "suspended"].includes(resignation.status);
-    return mayCancel ? cancel(parts, resignation, entry) : undefined;
+  async function carryOut(): Promise<Resignation | undefined> {
+    const { status } = resignation;
+    switch (act.name) {
+      case "cancel":
+        return cancellable.has(status) ? cancel(parts, resignation, entry) : undefined;
+      case "approve":
+        return resignation.status === "held" ? approve(resignation) : undefined;
+      case "retry":
+        return status === "failed" ? release({ from: "failed", by, at: at.toISOString() }) : undefined;
+      case "acknowledge":
+        return resignation.status === "resigned" && resignation.backAfterResigned
+          ? acknowledge(resignation)
+          : undefined;
+    }
   }
 
-  async function tryRelease() {
-    if (resignation.status !== (act.name === "approve" ? "held" : "failed")) return undefined;
-    const isProtected = resignation.status === "held" && resignation.heldFor === "protected";
-    if (isProtected && [act.caller, act.operator].includes(resignation.requestedBy))
-      throw new Problem("second_operator_needed");
-    const at = now();
-    const released = await ledger.save(
-      moveTo(
-        resignation,
-        "accepted",
-        { released: { by, at: at.toISOString() }, dueAt: later(at, sweepAfterSeconds) },
-        { at, ...entry },
-      ),
-    );
-    if (released) await queue.send(released.id);
-    return released;
+  /** Releases it from its hold, as it was shown to the operator, and from nothing else. */
+  function approve(held: Extract<Resignation, { status: "held" }>): Promise<Resignation | undefined> {
+    const { heldFor, shown, requestedBy, resignAfter } = held;
+    const needsAnother = heldFor === "protected" || heldFor === "approval";
+    if (needsAnother && [act.caller, act.operator].includes(requestedBy)) throw new Problem("second_operator_needed");
+    const chosen = choose(held, act);
+    // What was done already was done to the user that it was first resolved to.
+    if (chosen && resignAfter && chosen.person?.genauthUserId !== held.person?.genauthUserId) throw conflict(held);
+    return release({ from: heldFor, ...(shown && { shown }), by, at: at.toISOString() }, chosen);
   }
+
+  async function release(
+    entered: NonNullable<Resignation["released"]>[number],
+    chosen: Partial<Pick<Resignation, "userId" | "person">> = {},
+  ): Promise<Resignation | undefined> {
+    const { released = [], leavesAt } = resignation;
+    const isToCome = leavesAt !== undefined && at.getTime() < Date.parse(leavesAt);
+    const fields = { ...chosen, released: [...released, entered], dueAt: later(at, sweepAfterSeconds) };
+    const saved = await ledger.save(moveTo(resignation, isToCome ? "scheduled" : "accepted", fields, { at, ...entry }));
+    if (saved) await queue.send(saved.id);
+    return saved;
+  }
+
+  /** Takes what was resigned though the person is back off the urgent list. */
+  function acknowledge(resigned: Extract<Resignation, { status: "resigned" }>): Promise<Resignation | undefined> {
+    const { resignedAt, confirmedAt, dueAt, acknowledged } = resigned;
+    if (acknowledged) return Promise.resolve(resigned);
+    const fields = {
+      ...{ resignedAt, acknowledged: { by, at: at.toISOString() } },
+      ...(confirmedAt && { confirmedAt }),
+      ...(dueAt && { dueAt }),
+    };
+    return ledger.save(moveTo(resigned, "resigned", fields, { at, ...entry }));
+  }
+}
+
+const cancellable: ReadonlySet<Status> = new Set(["scheduled", "accepted", "held", "suspended", "failed"]);
+
+/** The candidate whom the operator named; the only one where they named none. */
+function choose(
+  { candidates = [], person, userId }: Extract<Resignation, { status: "held" }>,
+  { genauthUserId, userId: named }: Act,
+): Partial<Pick<Resignation, "userId" | "person">> | undefined {
+  if (candidates.length === 0) {
+    if (genauthUserId === undefined && named === undefined) return undefined;
+    throw malformed("genauthUserId and userId are for what is held for ambiguous: leave them out");
+  }
+  const isNamed = genauthUserId !== undefined || named !== undefined;
+  const fitting = candidates.filter(
+    (one) =>
+      (genauthUserId === undefined || one.genauthUserId === genauthUserId) &&
+      (named === undefined || one.userId === named),
+  );
+  const [chosen, ...others] = fitting;
+  if (!chosen || others.length > 0) {
+    throw malformed(isNamed ? "This is none of the candidates" : "Name one of the candidates: genauthUserId or userId");
+  }
+  const { genauthUserId: id, name } = chosen;
+  return {
+    userId: chosen.userId ?? userId,
+    ...(id === undefined ? { person } : { person: { genauthUserId: id, ...(name && { name }) } }),
+  };
 }
 
 export async function findOrThrow(ledger: Ledger, id: string): Promise<Resignation> {

@@ -1,5 +1,5 @@
 import type { RuntimeSettings } from "./environment.ts";
-import type { GenAuth } from "./genauth.ts";
+import { byRelation, type GenAuth } from "./genauth.ts";
 import { type Inquiry, isExpired } from "./inquiry.ts";
 import type { Ledger } from "./ledger.ts";
 import { kindOf, type Log } from "./log.ts";
@@ -29,7 +29,7 @@ export async function answerInquiry(parts: ReplyParts & { genauth: GenAuth }, id
     );
     return "done";
   }
-  const looked = await parts.genauth.look(inquiry.userId);
+  const looked = await parts.genauth.look(byRelation(inquiry.userId));
   const isAnswer = looked.kind === "done" || looked.kind === "not_found";
   const user = looked.kind === "done" ? looked.data : undefined;
   await postReply(parts, inquiry.replyUrl, isAnswer ? card(inquiry, user) : failedLookUp(inquiry.userId));

@@ -12,29 +12,112 @@ declare const synced: unique symbol;
 /** GenAuth's id for a synced user, `<provider>:<userIdInIdp>`. A string to the last byte: `00123` stays `00123`. */
 export type SyncRelation = string & { readonly [synced]: true };
 
+/**
+ * When something happened: no sooner than `from`, no later than `to`. Sources tell milliseconds, seconds or nothing.
+ */
+export interface Moment {
+  readonly from: Date;
+  readonly to: Date;
+}
+
 /** What a source tells us, verified. */
 export interface Departure {
   readonly source: SourceName;
   /** Unique within the source; the same over the sender's repeats. */
   readonly eventId: string;
   readonly userId: SyncRelation;
+  /** When it happened, as the source says it. */
   readonly occurredAt: Date;
+  /** The same with its uncertainty. @default - exactly `occurredAt` */
+  readonly moment?: Moment;
   readonly requestedBy: string;
   readonly reason?: string;
   /** Hash of what the sender signed, where an id that comes back with another content is an error. */
   readonly contentHash?: string;
   /** The inquiry in a chat whose answer tells the outcome. */
   readonly inquiryId?: string;
-  /** Why an operator has to approve it, however harmless it looks to the guard. */
-  readonly approvalNeeded?: string;
+  /** Why an operator has to approve it, however harmless it looks to the gates. */
+  readonly approvalNeeded?: { readonly heldFor: "reverified" | "proposed"; readonly why: string };
 }
 
 const instant = z.iso.datetime();
+
+/** Why a resignation waits for an operator. */
+export const holds = [
+  "brake",
+  "stale",
+  "dry_run",
+  "protected",
+  "approval",
+  "ambiguous",
+  "returned",
+  "given_back",
+  "unseen",
+  "renamed",
+  "reverified",
+  "proposed",
+] as const;
+
+/** How often each return was told, by `<relation> <source>`. */
+const countsSchema = z.record(z.string(), z.number());
+export type ReturnCounts = z.infer<typeof countsSchema>;
+
+/** What a hold showed its operator: a release answers for that and nothing else. */
+const shownSchema = z.object({
+  returns: z.optional(countsSchema),
+  /** What GenAuth showed, and since when (`statusChangedAt`, else `updatedAt`). */
+  status: z.optional(z.string()),
+  changedAt: z.optional(z.string()),
+  genauthUserId: z.optional(z.string()),
+  former: z.optional(z.string()),
+});
+export type Shown = z.infer<typeof shownSchema>;
+
+/** What people are told of. A brake's alert carries the brake event's id, `alive` a week, the others a resignation's. */
+export const abouts = [
+  "resigned",
+  "suspended",
+  "held",
+  "failed",
+  "not_found",
+  "called_off",
+  "given_back",
+  "returned_scheduled",
+  "brake_tripped",
+  "alive",
+  "back_after_resigned",
+  "not_given_back",
+] as const;
+
+/** A notice that is owed: written together with its cause, removed when the queue has it. */
+export const noticeSchema = z.object({
+  about: z.enum(abouts),
+  id: z.string(),
+  why: z.optional(z.string()),
+  /** Tells two notices of the same kind about the same resignation apart. */
+  version: z.optional(z.number()),
+});
+export type Notice = z.infer<typeof noticeSchema>;
+
+/** Told whatever the settings say. */
+export const isUrgent = (about: Notice["about"]) => about === "back_after_resigned" || about === "not_given_back";
 
 export const syncRelationSchema = z.pipe(
   z.string(),
   z.transform((text) => text as SyncRelation),
 );
+
+const releaseSchema = z.object({
+  /** The hold, or `failed`. */
+  from: z.enum([...holds, "failed"]),
+  shown: z.optional(shownSchema),
+  by: z.string(),
+  at: instant,
+});
+
+/** A release of the version before answered for every hold that there was. */
+const releasedOfFormer = ({ by, at }: { by: string; at: string }): z.infer<typeof releaseSchema>[] =>
+  (["brake", "stale", "protected", "approval", "reverified", "proposed"] as const).map((from) => ({ from, by, at }));
 
 const common = {
   id: z.string(),
@@ -46,23 +129,56 @@ const common = {
   reason: z.optional(z.string()),
   contentHash: z.optional(z.string()),
   inquiryId: z.optional(z.string()),
-  /** Why an operator has to approve it. */
-  approvalNeeded: z.optional(z.string()),
+  /** Why an operator has to approve it. A text: written before 0.1.0. */
+  approvalNeeded: z.optional(
+    z.union([z.object({ heldFor: z.enum(["reverified", "proposed"]), why: z.string() }), z.string()]),
+  ),
   occurredAt: instant,
+  /** `occurredAt` with its uncertainty. Absent: written before 0.1.0. */
+  moment: z.optional(z.object({ from: instant, to: instant })),
+  /** When a departure with a `leavesAt` was ordered: it is judged by this, and has its turn at `leavesAt`. */
+  orderedAt: z.optional(instant),
+  leavesAt: z.optional(instant),
+  timeZone: z.optional(z.string()),
   acceptedAt: instant,
   /** When the sweep queues it again, should nothing else have happened until then. */
   dueAt: z.optional(instant),
   /** After a failed try: no sooner than this. A message that comes before it is one too many. */
   retryAt: z.optional(instant),
   attempts: z.number(),
-  /** An operator answered for it: the brake and the age no longer hold it, and the time to give up starts anew. */
-  released: z.optional(z.object({ by: z.string(), at: instant })),
-  /** A call may have reached GenAuth without our knowing its outcome: look before calling again. */
-  inDoubt: z.optional(z.boolean()),
-  /** Whom GenAuth knows by this sync relation. For operators' eyes, never for a log. */
+  /** What operators released it from, one entry a hold or failure. One object: written before 0.1.0. */
+  released: z.optional(
+    z.pipe(
+      z.union([z.array(releaseSchema), z.object({ by: z.string(), at: instant })]),
+      z.transform((given) => (Array.isArray(given) ? given : releasedOfFormer(given))),
+    ),
+  ),
+  /** Who refused it. */
+  cancelled: z.optional(z.object({ by: z.string(), at: instant, why: z.optional(z.string()) })),
+  /** The returns that its hold by the returns' brake saw: up to these it is an operator's matter. */
+  returnsHeld: z.optional(countsSchema),
+  /** It has a place in the returns' brake's log. */
+  hasReturnPlace: z.optional(z.boolean()),
+  /** The moment for which its age was judged already. */
+  ageJudgedFor: z.optional(instant),
+  /** When it was last seen waiting for the emergency stop to end: that time counts for no age. */
+  stoppedUntil: z.optional(instant),
+  /** How often its access could not be given back, or a doubt not be settled. */
+  waits: z.optional(z.number()),
+  /** The user that it was first resolved to, as GenAuth knows them. For operators' eyes, never for a log. */
   person: z.optional(z.object({ genauthUserId: z.string(), name: z.optional(z.string()) })),
-  /** With a grace period: when access was cut reversibly, and when the call that cannot be undone is due. */
+  /** With a grace period: when the call that cannot be undone is due. */
+  resignAfter: z.optional(instant),
+  /** Somebody said that the person is back, and they were resigned all the same: what was told of it. */
+  backAfterResigned: z.optional(z.object({ at: instant, returns: countsSchema })),
+  /** An operator took it off the urgent list. */
+  acknowledged: z.optional(z.object({ by: z.string(), at: instant })),
+  /** Notices that are owed. */
+  tell: z.optional(z.array(noticeSchema)),
+  /** Written before 0.1.0, and read by `departure/former.ts` alone. */
+  inDoubt: z.optional(z.boolean()),
   grace: z.optional(z.object({ suspendedAt: instant, resignAfter: instant })),
+  reactivation: z.optional(z.enum(["pending", "done"])),
   /** What GenAuth answered last. */
   genauth: z.optional(
     z.object({
@@ -77,11 +193,28 @@ const common = {
 };
 
 const resignationSchema = z.discriminatedUnion("status", [
+  z.object({
+    ...common,
+    status: z.literal("scheduled"),
+    /** The returns that were told of already. */
+    shown: z.optional(shownSchema),
+  }),
   z.object({ ...common, status: z.literal("accepted") }),
   z.object({
     ...common,
     status: z.literal("held"),
-    heldFor: z.enum(["brake", "stale", "dry_run", "protected"]),
+    heldFor: z.enum(holds),
+    shown: z.optional(shownSchema),
+    /** Whom it may mean, where that is not clear. */
+    candidates: z.optional(
+      z.array(
+        z.object({
+          userId: z.optional(syncRelationSchema),
+          genauthUserId: z.optional(z.string()),
+          name: z.optional(z.string()),
+        }),
+      ),
+    ),
     /** The brake event that held it: operators release all of one at once. */
     brakeId: z.optional(z.string()),
     /** What a dry run would have sent. */
@@ -101,14 +234,10 @@ const resignationSchema = z.discriminatedUnion("status", [
     confirmedAt: z.optional(instant),
   }),
   z.object({ ...common, status: z.literal("not_found") }),
-  z.object({ ...common, status: z.literal("duplicate"), duplicateOf: z.string() }),
-  z.object({
-    ...common,
-    status: z.literal("cancelled"),
-    /** Cancelled while suspended: whether the person has their access back yet. */
-    reactivation: z.optional(z.enum(["pending", "done"])),
-  }),
+  z.object({ ...common, status: z.literal("duplicate"), duplicateOf: z.optional(z.string()) }),
+  z.object({ ...common, status: z.literal("cancelled") }),
   z.object({ ...common, status: z.literal("failed") }),
+  z.object({ ...common, status: z.literal("restored") }),
 ]);
 
 /** The record that follows one departure from acceptance to outcome. */
@@ -118,19 +247,26 @@ export type HeldFor = Extract<Resignation, { status: "held" }>["heldFor"];
 export type GenAuthAnswer = NonNullable<Resignation["genauth"]>;
 
 /** Reads a resignation back from the ledger. Throws zod's error if it is none. */
-export const parseResignation = (item: unknown): Resignation => resignationSchema.parse(item);
+export function parseResignation(item: unknown): Resignation {
+  const { resignAfter, ...resignation } = resignationSchema.parse(item);
+  // Before 0.1.0 the day stood in `grace` alone.
+  const day = resignAfter ?? resignation.grace?.resignAfter;
+  return day === undefined ? resignation : { ...resignation, resignAfter: day };
+}
 
 /** Which statuses each status may follow. What is not listed here the ledger refuses. */
 export const precededBy: Readonly<Record<Status, readonly Status[]>> = {
-  accepted: ["resigning", "held", "failed"],
-  held: ["accepted", "resigning", "suspended"],
-  resigning: ["accepted", "resigning", "suspended"],
-  suspended: ["resigning"],
-  resigned: ["resigning", "resigned"],
-  not_found: ["resigning"],
-  duplicate: ["accepted", "resigning", "suspended"],
-  cancelled: ["accepted", "held", "suspended", "cancelled"],
-  failed: ["resigning"],
+  scheduled: ["scheduled", "accepted", "held", "failed"],
+  accepted: ["accepted", "scheduled", "resigning", "held", "failed"],
+  held: ["held", "scheduled", "accepted", "resigning", "suspended", "failed"],
+  resigning: ["resigning", "scheduled", "accepted", "suspended"],
+  suspended: ["suspended", "scheduled", "accepted", "resigning"],
+  resigned: ["resigned", "scheduled", "accepted", "held", "resigning", "suspended", "cancelled", "failed"],
+  not_found: ["scheduled", "accepted", "resigning", "suspended"],
+  duplicate: ["scheduled", "accepted", "resigning", "suspended"],
+  cancelled: ["cancelled", "scheduled", "accepted", "held", "resigning", "suspended", "failed"],
+  failed: ["failed", "scheduled", "accepted", "resigning", "suspended"],
+  restored: ["resigned"],
 };
 
 export const statuses = Object.keys(precededBy) as readonly Status[];
@@ -139,6 +275,11 @@ export const isStatus = (text: string): text is Status => Object.hasOwn(preceded
 
 /** Still on its way: the next move is ours, not an operator's. */
 export const isUnderWay = ({ status }: Resignation) => status === "accepted" || status === "resigning";
+
+/** At its end, as long as nobody says otherwise: nothing of it waits. */
+export const isFinal = ({ status }: Resignation) => finals.has(status);
+
+const finals: ReadonlySet<Status> = new Set(["resigned", "restored", "not_found", "duplicate", "cancelled", "failed"]);
 
 /** The ledger id of a departure: the same departure has the same id, whoever computes it. */
 export function resignationId({ source, eventId }: Pick<Departure, "source" | "eventId">): string {
@@ -160,6 +301,7 @@ export function toResignation(departure: Departure, now: Date): Resignation {
     ...(inquiryId !== undefined && { inquiryId }),
     ...(approvalNeeded !== undefined && { approvalNeeded }),
     occurredAt: departure.occurredAt.toISOString(),
+    moment: toInstants(departure.moment ?? { from: departure.occurredAt, to: departure.occurredAt }),
     acceptedAt: at,
     dueAt: later(now, sweepAfterSeconds),
     attempts: 0,
@@ -168,14 +310,15 @@ export function toResignation(departure: Departure, now: Date): Resignation {
   };
 }
 
+const toInstants = ({ from, to }: Moment) => ({ from: from.toISOString(), to: to.toISOString() });
+
 type Fields<S extends Status> = Omit<Extract<Resignation, { status: S }>, keyof typeof common | "status">;
-type Changes = Partial<
-  Pick<Resignation, "dueAt" | "retryAt" | "attempts" | "released" | "inDoubt" | "person" | "grace" | "genauth">
->;
+type Changes = { [K in Exclude<keyof typeof common, "id" | "version" | "history">]?: Resignation[K] | undefined };
 
 /**
  * The resignation in its next status. Fields of the former status alone are dropped, and so are `dueAt` and
- * `retryAt` unless they are given anew; with an entry, the step goes into the history.
+ * `retryAt` unless they are given anew; with an entry, the step goes into the history. What is given as
+ * `undefined` is removed.
  */
 export function moveTo<S extends Status>(
   before: Resignation,
@@ -218,11 +361,13 @@ export function parseSyncRelation(whole: string, providers: readonly string[]): 
   return providers.includes(provider) ? syncRelation(provider, whole.slice(colon + 1)) : undefined;
 }
 
-/** A resignation as its callers see it (DESIGN §4). */
+/** A resignation as its callers see it. */
 export function view(resignation: Resignation) {
   const { id, userId, source, status, requestedBy, reason, occurredAt, acceptedAt, attempts, genauth } = resignation;
+  const { leavesAt, timeZone, resignAfter } = resignation;
   return {
     ...{ id, userId, source, status, requestedBy, reason, occurredAt, acceptedAt, attempts, genauth },
+    ...{ leavesAt, timeZone, resignAfter },
     ...(status === "held" && { heldFor: resignation.heldFor }),
     ...(status === "resigned" && { resignedAt: resignation.resignedAt }),
   };
@@ -230,6 +375,6 @@ export function view(resignation: Resignation) {
 
 /** A resignation as operators see it: with the person, the trail and what else helps them decide. */
 export function operatorView(resignation: Resignation) {
-  const { version, contentHash, inquiryId, dueAt, retryAt, ...shown } = resignation;
+  const { version, contentHash, inquiryId, dueAt, retryAt, tell, ageJudgedFor, stoppedUntil, ...shown } = resignation;
   return shown;
 }

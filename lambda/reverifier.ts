@@ -3,7 +3,7 @@ import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import middy from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import { type AcceptParts, accept, callOff } from "./accept.ts";
+import { type AcceptParts, accept, noteReturn } from "./accept.ts";
 import { atFirstCall, clientConfig, readSettings, readVariable } from "./environment.ts";
 import { type Answer, answerError, json, toRequest as readEvent } from "./http.ts";
 import { createLedger } from "./ledger.ts";
@@ -77,9 +77,10 @@ export function createReverifier(parts: ReverifierParts) {
       const received = receiveWith(ring, source, toRequest(kept), parts.settings, new Date(kept.receivedAt));
       if (received.kind === "answer") return received.keepAs ? undefined : 0;
       if (received.kind !== "departures") return undefined;
-      const approvalNeeded = `Came at ${kept.receivedAt} and was not taken (${kept.reason}); verified since`;
+      const why = `Came at ${kept.receivedAt} and was not taken (${kept.reason}); verified since`;
+      const approvalNeeded = { heldFor: "reverified", why } as const;
       for (const departure of received.departures) await accept(parts, { ...departure, approvalNeeded });
-      for (const back of received.returns ?? []) await callOff(parts, back);
+      for (const back of received.returns ?? []) await noteReturn(parts, back);
       return received.departures.length;
     } catch (error) {
       if (error instanceof Problem) return undefined;

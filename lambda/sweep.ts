@@ -23,8 +23,9 @@ const pageSize = 100;
 const heldTooLongMs = 86_400_000;
 
 /**
- * Queues everything again whose time has come: accepted with nothing in flight, left by a holder that died,
- * suspended to this day, or cancelled and still suspended. It decides nothing, so a message too many does no harm.
+ * Queues everything again whose time has come: departures with nothing in flight, left by a worker that died or
+ * suspended to this day; relations of which something was said; sessions and notices that are owed. It decides
+ * nothing, so a message too many does no harm.
  */
 export function createSweep({ ledger, queue, notices, settings, log, now }: SweepParts) {
   return async (): Promise<{ swept: number }> => {
@@ -38,13 +39,16 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     let swept = 0;
     while (swept < maxPerRun) {
       const due = await ledger.due(now(), pageSize);
-      for (const resignation of due) {
-        await queue.send(resignation.id);
-        await ledger.postpone(resignation, later(now(), sweepAfterSeconds));
-        log.count("Swept", "A resignation was queued again", {
-          id: resignation.id,
-          status: resignation.status,
-        });
+      for (const one of due) {
+        await queue.send(one.id);
+        await ledger.postpone(one, later(now(), sweepAfterSeconds));
+        const { id, status } = one;
+        // The id of a relation or a person is personal data.
+        log.count(
+          "Swept",
+          "Something due was queued",
+          status === undefined ? { kind: id.split("|")[0] } : { id, status },
+        );
       }
       swept += due.length;
       if (due.length < pageSize) break;
@@ -56,10 +60,14 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
   async function watchTheHeld(): Promise<number> {
     const { items } = await ledger.list({ status: "held", now: now(), limit: 100, isOldestFirst: true });
     log.measure("HeldWaiting", items.length);
-    const [oldest] = items;
-    const heldAt = oldest?.history.findLast(({ status }) => status === "held")?.at;
-    if (oldest && heldAt && now().getTime() - Date.parse(heldAt) >= heldTooLongMs) {
-      log.count("HeldTooLong", "Somebody has waited for an operator for more than a day", { id: oldest.id }, "ERROR");
+    // Who was approved and held again has not waited since they were accepted.
+    const since = items.flatMap(({ id, history }) => {
+      const heldAt = history.findLast(({ status }) => status === "held")?.at;
+      return heldAt === undefined ? [] : [{ id, heldMs: now().getTime() - Date.parse(heldAt) }];
+    });
+    const [longest] = since.toSorted((one, other) => other.heldMs - one.heldMs);
+    if (longest && longest.heldMs >= heldTooLongMs) {
+      log.count("HeldTooLong", "Somebody has waited for an operator for more than a day", { id: longest.id }, "ERROR");
     }
     return items.length;
   }

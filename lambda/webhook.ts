@@ -4,8 +4,8 @@ import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import middy from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import { type AcceptParts, accept, callOff, settleInquiry } from "./accept.ts";
-import { putBrakeOn } from "./brake.ts";
+import { type AcceptParts, accept, noteReturn, settleInquiry } from "./accept.ts";
+import { putBrakeOn } from "./departure/brake.ts";
 import {
   atFirstCall,
   clientConfig,
@@ -122,8 +122,8 @@ export function createWebhook(parts: WebhookParts) {
         if (received.brakeOn) await putBrakeOn(parts, received.brakeOn);
         return received.answer;
       case "departures": {
+        await Promise.all((received.returns ?? []).map((back) => noteReturn(parts, back)));
         const taken = await Promise.all(received.departures.map((departure) => accept(parts, departure)));
-        await Promise.all((received.returns ?? []).map((back) => callOff(parts, back)));
         tell(received.notices);
         return received.answer(await Promise.all(taken.map((one) => outcomeOf(one, received.waitSeconds ?? 0))));
       }

@@ -81,7 +81,7 @@ export class ResignWebhook extends Construct {
       { timeoutSeconds: answerSeconds, reservedConcurrentExecutions: webhookReserved },
     );
     allow(this.webhook, ["secretsmanager:GetSecretValue"], this.keys.secretArn);
-    allow(this.webhook, ["dynamodb:GetItem", "dynamodb:PutItem"], this.ledger.tableArn);
+    allow(this.webhook, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
     allow(this.webhook, ["dynamodb:Query"], ...this.indexArns("byStatus", "byUser", "byMonth"));
     allow(this.webhook, ["dynamodb:PutItem", "dynamodb:UpdateItem"], this.quarantine.tableArn);
     allow(this.webhook, ["sqs:SendMessage"], this.queue.queueArn);
@@ -94,8 +94,7 @@ export class ResignWebhook extends Construct {
     );
     allow(this.reverifier, ["secretsmanager:GetSecretValue"], this.keys.secretArn);
     allow(this.reverifier, ["dynamodb:DeleteItem", "dynamodb:Query"], this.quarantine.tableArn);
-    allow(this.reverifier, ["dynamodb:GetItem", "dynamodb:PutItem"], this.ledger.tableArn);
-    allow(this.reverifier, ["dynamodb:Query"], ...this.indexArns("byUser"));
+    allow(this.reverifier, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
     allow(this.reverifier, ["sqs:SendMessage"], this.queue.queueArn);
 
     this.resigner = createFunction("Resigner", {
@@ -107,7 +106,11 @@ export class ResignWebhook extends Construct {
       ...notices,
     });
     allow(this.resigner, ["secretsmanager:GetSecretValue"], this.token.secretArn);
-    allow(this.resigner, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
+    allow(
+      this.resigner,
+      ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+      this.ledger.tableArn,
+    );
     allow(this.resigner, ["sqs:ChangeMessageVisibility"], this.queue.queueArn);
     allow(this.resigner, ["dynamodb:Query"], ...this.indexArns("byUser"));
     allow(this.resigner, ["sqs:SendMessage"], this.deadLetters.queueArn, this.notices.queueArn);

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { isPrivate } from "../lambda/delivery.ts";
+import { abouts } from "../lambda/resignation.ts";
 
 /** What an administrator decides. Everything but `genauth` has a default. */
 export interface ResignWebhookProps {
@@ -8,6 +9,11 @@ export interface ResignWebhookProps {
     readonly host: string;
     /** The user pool whose people are resigned. */
     readonly userPoolId: string;
+    /**
+     * How long a call that timed out may still arrive at GenAuth, in seconds: after an unknown outcome nobody is
+     * called for again any sooner. @default 30
+     */
+    readonly settleSeconds?: number;
   };
   readonly lark?: {
     /** The provider under which GenAuth's sync stores Lark's people. @default "lark" */
@@ -46,8 +52,11 @@ export interface ResignWebhookProps {
     readonly secondOperator?: boolean;
   };
   readonly notices?: {
-    /** What people are told of; `alive` comes once a week. @default ["resigned", "suspended", "held", "failed", "brake_tripped", "alive"] */
-    readonly about?: readonly ("resigned" | "suspended" | "held" | "failed" | "brake_tripped" | "alive")[];
+    /**
+     * What people are told of; `alive` comes once a week. What is urgent (`back_after_resigned`, `not_given_back`) is
+     * told whatever stands here. @default - all of it
+     */
+    readonly about?: readonly (typeof abouts)[number][];
     /** @default "en" */
     readonly language?: "en" | "zh";
   };
@@ -71,8 +80,6 @@ export interface ResignWebhookProps {
   readonly notFoundInARow?: number;
   /** Go the whole way but for the call itself: everything is held. @default false */
   readonly dryRun?: boolean;
-  /** Look the person up before and after resigning. @default true */
-  readonly lookUp?: boolean;
   /** Suspend at once, and resign only after so many days. @default 0 */
   readonly graceDays?: number;
   /** GenAuth applications in which a leaver's sessions are ended, at most 50. @default [] */
@@ -143,7 +150,6 @@ type CompleteBut<Section extends keyof ResignWebhookProps, Bare extends string> 
 const text = z.string().min(1);
 const count = z.number().int().min(0);
 const provider = text.regex(/^[a-z][a-z0-9-]*$/, "must be a provider's name, as in lark or wechatwork");
-const abouts = ["resigned", "suspended", "held", "failed", "brake_tripped", "alive"] as const;
 const logDays = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
@@ -157,6 +163,7 @@ const schema = z
     genauth: z.strictObject({
       host: z.string().refine((address) => isSafeAddress(address), "must be https://…, as in https://api.genauth.ai"),
       userPoolId: text,
+      settleSeconds: z.number().min(0).max(600).default(30),
     }),
     lark: z
       .strictObject({
@@ -206,7 +213,9 @@ const schema = z
     silenceDays: count.default(14),
     notFoundInARow: count.min(1).default(3),
     dryRun: z.boolean().default(false),
-    lookUp: z.boolean().default(true),
+    lookUp: z
+      .undefined("is gone: there is always a look, without which one person could be resigned twice; leave it out")
+      .optional(),
     graceDays: z.number().min(0).max(90).default(0),
     endSessionsIn: z.array(text).max(50).default([]),
     retry: z

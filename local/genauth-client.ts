@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { type Outcome, tellOutcome } from "../lambda/genauth.ts";
+import { type Outcome, readAnswer } from "../lambda/genauth.ts";
 import { parseToken, type Token } from "../lambda/secrets.ts";
 import { readJson } from "./files.ts";
 import { simulatorCredentials } from "./genauth-simulator.ts";
@@ -45,7 +45,7 @@ export async function connectGenAuth({ host, pool, given }: { host: string; pool
       });
       const retryAfter = response.headers.get("retry-after");
       const reply = { httpStatus: response.status, retryAfter, body: await response.text() };
-      return tellOutcome(reply, data as never, new Date()) as Outcome<T>;
+      return readAnswer(reply, data as never, new Date()) as Outcome<T>;
     } catch {
       return { kind: "busy", inDoubt: false, answer: { message: `nobody answers at ${host}` } };
     }

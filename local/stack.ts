@@ -46,11 +46,14 @@ export function newApiKeyPair() {
 }
 
 /** The settings of a stack on this machine: those given over our own, with the simulator for GenAuth. */
-export const localSettings = (settings: { operators?: object; slack?: object }, genauth: { url: string }) => ({
+export const localSettings = (
+  settings: { operators?: object; slack?: object; genauth?: object },
+  genauth: { url: string },
+) => ({
   ...settings,
   operators: { api: ["ops", "deputy"], slack: ["T0LOCAL/U0ALICE", "T0LOCAL/U0BOB"], ...settings.operators },
   slack: { replyHosts: ["127.0.0.1", "localhost", "hooks.slack.com", "hooks.slack-gov.com"], ...settings.slack },
-  genauth: { host: genauth.url, userPoolId: simulatorCredentials.userPoolId },
+  genauth: { ...settings.genauth, host: genauth.url, userPoolId: simulatorCredentials.userPoolId },
 });
 
 /** The settings with a second listener behind Lark's address, where they name none. */

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import type { Listening } from "../local/listen.ts";
-import { send, signApi } from "../local/sign.ts";
+import { larkDeleted, send, signApi, signLark } from "../local/sign.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 import { startAwsProxy } from "./aws-proxy.ts";
 
@@ -41,5 +41,34 @@ test("a batch of ten writes it ten times", async () => {
       .toSorted(),
   ).toEqual(people.toSorted());
   expect(writes).toBe(10);
+  await stack.close();
+});
+
+test("what has failed, and finds no place among the returns of the hour, is held for an operator", async () => {
+  genauth.reset();
+  const settings = { brake: { perHour: 1, headcount: 10_000 } };
+  const stack = await startStack({ aws, genauth, keys, settings, isPolling: false });
+  const departure = async () =>
+    (await stack.ledger.list({ userId: "lark:ou_demo_1", now: new Date(), limit: 1 })).items[0];
+  const turnOf = (body: string) =>
+    stack.resigner({ Records: [{ body, messageId: "m", receiptHandle: "r" }] } as unknown as SQSEvent);
+
+  const left = larkDeleted({ open_id: "ou_demo_1" }, { token: keys.lark.verificationToken });
+  genauth.fail({ mode: "403" });
+  await send(signLark(left, keys.lark), stack.url);
+  await turnOf((await departure())?.id ?? "");
+  expect(await departure()).toMatchObject({ status: "failed" });
+
+  const at = new Date();
+  await stack.ledger.saveBrake("brake|returns", { version: 0, passed: [{ id: "res_x", at: at.toISOString() }] });
+  const header = { ...left.header, event_id: "back", event_type: "contact.user.created_v3" };
+  await send(signLark({ ...left, header: { ...header, create_time: String(at.getTime()) } }, keys.lark), stack.url);
+  expect(await turnOf("relation|lark:ou_demo_1")).toEqual({ batchItemFailures: [] });
+  expect(await departure()).toMatchObject({
+    ...{ status: "held", heldFor: "returned", brakeId: expect.stringMatching(/^brake_/) },
+    ...{ shown: { returns: { "lark:ou_demo_1 lark": 1 } }, returnsHeld: { "lark:ou_demo_1 lark": 1 } },
+  });
+  // Once more changes nothing.
+  expect(await turnOf("relation|lark:ou_demo_1")).toEqual({ batchItemFailures: [] });
   await stack.close();
 });

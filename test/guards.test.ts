@@ -96,7 +96,13 @@ describe("the brake", () => {
         connectResigner(stack.environment, (line) => lines.push(line))({
           Records: [{ body: id, messageId: id, receiptHandle: id }] as never,
         });
-      await Promise.all(ids.map(work));
+      // On a busy machine a call to AWS may time out: then the message comes again, as it does from the queue.
+      const workOff = async (messages: string[]): Promise<void> => {
+        const results = await Promise.all(messages.map(work));
+        const again = results.flatMap(({ batchItemFailures }) => batchItemFailures.map((one) => one.itemIdentifier));
+        if (again.length > 0) await workOff(again);
+      };
+      await workOff(ids);
       expect(genauth.calls()).toHaveLength(allowed);
       const held = await everyone("held");
       expect(held).toHaveLength(50 - allowed);
@@ -106,8 +112,7 @@ describe("the brake", () => {
       expect(new Set(held.map((one) => one.status === "held" && one.brakeId)).size).toBe(1);
 
       for (const { id } of held) expect((await act(id, "approve")).status).toBe(200);
-      await Promise.all(held.map(({ id }) => work(id)));
-      await Promise.all(held.map(({ id }) => work(id)));
+      await workOff(held.map(({ id }) => id));
       expect(genauth.calls()).toHaveLength(50);
       expect(new Set(genauth.calls().map(({ userId }) => userId)).size).toBe(50);
       expect(await everyone("resigned")).toHaveLength(50);
@@ -150,7 +155,10 @@ describe("held", () => {
     await larkEvent("ou_demo_1", 90_000);
     const held = await until("lark:ou_demo_1");
     const approved = await act(held.id, "approve");
-    expect(approved).toMatchObject({ status: 200, body: { status: "accepted", released: { by: "alice (ops)" } } });
+    expect(approved).toMatchObject({
+      status: 200,
+      body: { status: "accepted", released: [{ from: "stale", by: "alice (ops)" }] },
+    });
     const resigned = await until("lark:ou_demo_1", (one) => one.status === "resigned");
     expect(resigned.history.map(({ status, by }) => `${status} by ${by}`)).toEqual([
       "accepted by lark",
@@ -184,7 +192,7 @@ describe("held", () => {
     expect(await act(held.id, "approve")).toMatchObject({ status: 403, body: { code: "second_operator_needed" } });
     expect((await act(held.id, "approve", { key: keys.api.deputy, operator: "bob" })).status).toBe(200);
     expect(await until("lark:ou_demo_1", (one) => one.status === "resigned")).toMatchObject({
-      released: { by: "bob (deputy)" },
+      released: [{ from: "protected", by: "bob (deputy)" }],
     });
   });
 });
@@ -221,12 +229,15 @@ describe("the same person", () => {
     expect((await until("lark:ou_demo_1")).status).toBe("held");
     await larkEvent("ou_demo_1", 10, "contact.user.created_v3");
     const cancelled = await until("lark:ou_demo_1", (one) => one.status === "cancelled");
-    expect(cancelled.history.at(-1)).toMatchObject({ by: "lark", why: "the person is back" });
+    expect(cancelled.history.at(-1)).toMatchObject({ by: "lark", why: "The person is back" });
   });
 });
 
 describe("with a grace period", () => {
-  const settings = { graceDays: 7, endSessionsIn: ["app1", "app2"] };
+  const settings = {
+    ...{ graceDays: 7, endSessionsIn: ["app1", "app2"] },
+    ...{ genauth: { settleSeconds: 1 }, retry: { firstDelaySeconds: 1, maxDelaySeconds: 1 } },
+  };
 
   test("access is cut at once, and nobody is resigned", async () => {
     await start(settings);
@@ -234,12 +245,12 @@ describe("with a grace period", () => {
     const suspended = await until("lark:ou_demo_1");
     expect(suspended).toMatchObject({
       status: "suspended",
-      grace: { resignAfter: expect.any(String) },
+      resignAfter: expect.any(String),
       dueAt: expect.any(String),
     });
-    expect(Date.parse(suspended.grace?.resignAfter ?? "") - Date.now()).toBeGreaterThan(6.9 * 86_400_000);
+    expect(Date.parse(suspended.resignAfter ?? "") - Date.now()).toBeGreaterThan(6.9 * 86_400_000);
     expect(genauth.person("lark:ou_demo_1")?.status).toBe("Suspended");
-    expect(genauth.kicked()).toEqual([{ userId: "lark:ou_demo_1", appIds: ["app1", "app2"] }]);
+    await expect.poll(() => genauth.kicked()).toEqual([{ userId: "lark:ou_demo_1", appIds: ["app1", "app2"] }]);
     await stack.sweep();
     expect(genauth.calls()).toEqual([]);
   });
@@ -249,11 +260,11 @@ describe("with a grace period", () => {
     for (const id of ["ou_demo_1", "ou_demo_2"]) await larkEvent(id, 60);
     const one = await until("lark:ou_demo_1");
     await until("lark:ou_demo_2");
-    expect((await act(one.id, "cancel")).body).toMatchObject({ status: "cancelled", reactivation: "pending" });
+    expect((await act(one.id, "cancel")).body).toMatchObject({ status: "cancelled" });
     await larkEvent("ou_demo_2", 0, "contact.user.created_v3");
     for (const id of ["lark:ou_demo_1", "lark:ou_demo_2"]) {
-      const back = await until(id, (found) => found.status === "cancelled" && found.reactivation === "done");
-      expect(back.history.at(-1)?.why).toBe("The person has their access back");
+      const isBack = ({ history }: Resignation) => history.at(-1)?.why === "The person has their access back";
+      expect(await until(id, isBack)).toMatchObject({ status: "cancelled" });
       expect(genauth.person(id)?.status).toBe("Activated");
     }
     await larkEvent("ou_demo_1");
@@ -269,28 +280,21 @@ describe("with a grace period", () => {
     const one = await until("lark:ou_demo_1");
     genauth.setStatus("lark:ou_demo_1", "Resigned");
     await act(one.id, "cancel");
-    const cancelled = await until(
-      "lark:ou_demo_1",
-      (found) => found.status === "cancelled" && found.reactivation === "done",
-    );
-    expect(cancelled.history.at(-1)?.why).toBe("Nothing to take back: GenAuth shows Resigned");
+    expect(await until("lark:ou_demo_1", (found) => found.status === "resigned")).toMatchObject({
+      backAfterResigned: { at: expect.any(String) },
+    });
     expect(genauth.person("lark:ou_demo_1")?.status).toBe("Resigned");
   });
 
-  test("a suspension that cannot be taken back yet is taken back by the sweep", async () => {
+  test("a suspension that cannot be taken back yet is taken back when GenAuth lets us", async () => {
     await start(settings, { sweepEverySeconds: 1 });
     await larkEvent("ou_demo_1", 60);
     const one = await until("lark:ou_demo_1");
     genauth.fail({ mode: "500", count: 1, path: "/api/v3/update-user" });
     await act(one.id, "cancel");
-    await expect
-      .poll(() => metrics("Swept").length + lines.filter((line) => line.includes("not be taken back yet")).length)
-      .toBeGreaterThan(0);
-    expect(genauth.person("lark:ou_demo_1")?.status).toBe("Suspended");
-    const waiting = await stack.ledger.get(one.id);
-    if (waiting) await stack.ledger.postpone(waiting, new Date(Date.now() - 1_000).toISOString());
-    await until("lark:ou_demo_1", (found) => found.status === "cancelled" && found.reactivation === "done");
-    expect(genauth.person("lark:ou_demo_1")?.status).toBe("Activated");
+    await expect.poll(() => metrics("Retried").length).toBeGreaterThan(0);
+    await expect.poll(() => genauth.person("lark:ou_demo_1")?.status, { timeout: 15_000 }).toBe("Activated");
+    await until("lark:ou_demo_1", ({ history }) => history.at(-1)?.why === "The person has their access back");
   });
 
   test("when the days are over the person is resigned, unless someone gave the access back in GenAuth", async () => {
@@ -299,7 +303,9 @@ describe("with a grace period", () => {
     await until("lark:ou_demo_2", (one) => one.status === "suspended");
     genauth.setStatus("lark:ou_demo_2", "Activated");
     expect(await until("lark:ou_demo_1", (one) => one.status === "resigned")).toMatchObject({ status: "resigned" });
-    expect(await until("lark:ou_demo_2", (one) => one.status === "held")).toMatchObject({ heldFor: "stale" });
+    expect(await until("lark:ou_demo_2", (one) => one.status === "held")).toMatchObject({
+      heldFor: "given_back",
+    });
     expect(genauth.calls().map(({ userId }) => userId)).toEqual(["lark:ou_demo_1"]);
   });
 });
@@ -356,7 +362,7 @@ describe("operators", () => {
   test("who send nonsense get a clear answer, and nothing changes", async () => {
     await start();
     await larkEvent("ou_demo_1", 90_000);
-    const before = await until("lark:ou_demo_1");
+    const before = await until("lark:ou_demo_1", (one) => !isUnderWay(one) && one.tell === undefined);
     expect(await act("res_none", "approve")).toMatchObject({ status: 404 });
     expect(await act("brake", "approve")).toMatchObject({ status: 404 });
     expect(await act(before.id, "approve", { body: {} })).toMatchObject({ status: 400 });

@@ -53,7 +53,7 @@ test.each(services)("without %s", async (service) => {
 });
 
 test("the ledger is gone while the resigner works: it comes again, and calls once", async () => {
-  stack = await startStack({ aws, genauth, keys, isPolling: false, settings: { lookUp: false } });
+  stack = await startStack({ aws, genauth, keys, isPolling: false });
   await send(
     signLark(larkDeleted({ open_id: "ou_demo_1" }, { token: keys.lark.verificationToken }), keys.lark),
     stack.url,

@@ -48,7 +48,10 @@ function note({ service, caller, action, body }: AwsCall): "pass" {
 }
 
 /** The local resource by its name in the template. */
-function resource(caller: string, { IndexName, QueueUrl, SecretId, TableName }: Record<string, unknown>): string {
+function resource(caller: string, body: Record<string, unknown>): string {
+  const { IndexName, QueueUrl, RequestItems, SecretId } = body;
+  // A batch names its tables as keys.
+  const TableName = body.TableName ?? Object.keys(RequestItems ?? {})[0];
   if (typeof IndexName === "string") return IndexName;
   if (typeof SecretId === "string")
     return { keys: "Keys", token: "Token", targets: "Targets" }[SecretId.split("/")[1] ?? ""] ?? SecretId;
@@ -106,6 +109,7 @@ test("each function calls what it may, and may call nothing else", async () => {
   const slack = await startSlackStandIn();
   const who = { team: "T0LOCAL", user: "U0ALICE" };
   const settings = {
+    genauth: { settleSeconds: 0 },
     retry: { firstDelaySeconds: 1, maxDelaySeconds: 1, giveUpAfterSeconds: 2 },
     lark: { forwardTo: "http://127.0.0.1:9" },
     forwardToPrivate: true,
@@ -113,16 +117,27 @@ test("each function calls what it may, and may call nothing else", async () => {
   const stack = await startStack({ aws, genauth, keys, settings, targets: standIns.targets });
   const api = (method: "GET" | "POST", path: string, body?: object) =>
     send(signApi({ method, path, body }, keys.api.ops), stack.url);
-  const settled = async (userId: string) => {
-    const all = async () => (await stack.ledger.list({ userId, now: new Date(), limit: 5 })).items;
-    await expect.poll(async () => (await all()).some((one) => !isUnderWay(one)), { timeout: 15_000 }).toBe(true);
-  };
+  const all = async (userId: string) => (await stack.ledger.list({ userId, now: new Date(), limit: 5 })).items;
+  const settled = (userId: string) =>
+    expect.poll(async () => (await all(userId)).some((one) => !isUnderWay(one)), { timeout: 15_000 }).toBe(true);
 
   // Departures, repeats, lists and look-ups.
   const left = signLark(larkDeleted({ open_id: "ou_demo_1" }, { token: keys.lark.verificationToken }), keys.lark);
   await send(left, stack.url);
   await settled("lark:ou_demo_1");
   await send(left, stack.url);
+  // They are back, too late: the turn of their relation tells.
+  const created = (openId: string, eventId: string) => {
+    const event = larkDeleted({ open_id: openId }, { token: keys.lark.verificationToken });
+    return { ...event, header: { ...event.header, event_id: eventId, event_type: "contact.user.created_v3" } };
+  };
+  await send(signLark(created("ou_demo_1", "back 1"), keys.lark), stack.url);
+  await expect
+    .poll(async () => (await all("lark:ou_demo_1")).map((one) => one.backAfterResigned?.returns), { timeout: 15_000 })
+    .toEqual([{ "lark:ou_demo_1 lark": 1 }]);
+  await expect
+    .poll(async () => (await stack.ledger.getRelation("lark:ou_demo_1")).dueAt, { timeout: 5_000 })
+    .toBeUndefined();
   for (const query of ["", "?status=held", "?userId=lark:ou_demo_1"]) await api("GET", `/resignations${query}`);
   // Retries until they run out: a dead letter.
   genauth.fail({ mode: "500" });
@@ -161,12 +176,12 @@ test("each function calls what it may, and may call nothing else", async () => {
   const wrong = { encryptKey: "wrong" };
   const { lark } = keys;
   const back = larkDeleted({ open_id: "ou_demo_5" }, { token: lark.verificationToken });
-  const created = { ...back, header: { ...back.header, event_id: "back", event_type: "contact.user.created_v3" } };
   expect((await send(signLark(back, wrong), stack.url)).status).toBe(401);
   const client = new DynamoDBClient();
   const table = stack.environment.QUARANTINE_TABLE;
   const quarantine = createQuarantine({ client, table, now: () => new Date(), random: Math.random });
-  for (const event of [created, back]) await quarantine.keepRefused(larkSource, toRequest(signLark(event, lark)), "");
+  for (const event of [created("ou_demo_5", "back 5"), back])
+    await quarantine.keepRefused(larkSource, toRequest(signLark(event, lark)), "");
   await quarantine.keepRefused(larkSource, toRequest(left), "");
   await api("GET", "/quarantine");
   await api("POST", "/quarantine/reverify", {});

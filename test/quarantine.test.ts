@@ -120,7 +120,7 @@ describe("keys were wrong, and are mended", () => {
     const held = (await stack.ledger.list({ status: "held", now: new Date(), limit: 100 })).items;
     expect(items.length).toBeLessThanOrEqual(90);
     expect(new Set(held.map(({ userId }) => userId)).size).toBe(90);
-    for (const one of held) expect(one).toMatchObject({ heldFor: "stale" });
+    for (const one of held) expect(one).toMatchObject({ heldFor: "reverified" });
     expect(genauth.calls()).toEqual([]);
     expect(await reverify()).toMatchObject({ looked: 0 });
 

@@ -154,7 +154,7 @@ test("Lark's app sees fewer people: an hour of brake, and an alarm; one that see
   await fromLark("ou_demo_2");
   expect(await outcomeOf("lark:ou_demo_2")).toMatchObject({ status: "held", heldFor: "brake" });
   await expect.poll(metrics, { timeout: 5_000 }).toContain("BrakeTripped");
-  const { putOn } = await stack.ledger.readBrake();
+  const { putOn } = await stack.ledger.readBrake("brake");
   expect(Date.parse(putOn?.until ?? "") - Date.now()).toBeGreaterThan(3_500_000);
 });
 
@@ -167,7 +167,7 @@ test("whoever was renamed at WeCom and left is held, with the id that GenAuth ma
   expect(genauth.calls()).toEqual([]);
   await fromWechatwork(wechatworkDeleted("zhang.san", "wwlocal"));
   const held = await outcomeOf("wechatwork:zhang.san");
-  expect(held).toMatchObject({ status: "held", heldFor: "stale" });
+  expect(held).toMatchObject({ status: "held", heldFor: "renamed", shown: { former: "wechatwork:demo_1" } });
   expect(held?.history.at(-1)?.why).toContain("wechatwork:demo_1");
   expect(lines.join("\n")).not.toContain("demo_1");
   expect(genauth.calls()).toEqual([]);

@@ -38,6 +38,7 @@ export const api: Source<"api"> = {
     "POST /resignations/{id}/approve": act("approve"),
     "POST /resignations/{id}/cancel": act("cancel"),
     "POST /resignations/{id}/retry": act("retry"),
+    "POST /resignations/{id}/acknowledge": act("acknowledge"),
   },
   kept: {
     route: "POST /resignations",
@@ -51,6 +52,8 @@ export const quarantine: Source<"api", Review> = {
   routes: { "GET /quarantine": count, "POST /quarantine/reverify": reverify },
 };
 
+const proposed = { heldFor: "proposed", why: "Proposed by a reconciliation" } as const;
+
 const toleranceSeconds = 300;
 const maxWaitSeconds = 20;
 
@@ -59,7 +62,7 @@ function order(request: Request, { keys, settings, now }: Context<"api">): Recei
   const { userId, reason, occurredAt, isProposal } = readOrder(request, settings.allowedProviders, now);
   if (isProposal) demandOperator(caller, settings.operators.api);
   const departure: Departure = {
-    ...(isProposal ? { source: "reconcile", approvalNeeded: "Proposed by a reconciliation" } : { source: "api" }),
+    ...(isProposal ? { source: "reconcile", approvalNeeded: proposed } : { source: "api" }),
     eventId: `${caller}/${messageId}`,
     userId,
     occurredAt,
@@ -104,7 +107,7 @@ function act(name: ActName) {
   return (request: Request, { keys, settings, now }: Context<"api">): Received => {
     const { caller, messageId } = verify(request, keys, now);
     demandOperator(caller, settings.operators.api);
-    const { operator, reason } = orMalformed(actSchema, readBody(request));
+    const { operator, reason, genauthUserId, userId } = orMalformed(actSchemas[name], readBody(request));
     const requestId = `${caller}/${messageId}`;
     const act = {
       name,
@@ -113,6 +116,8 @@ function act(name: ActName) {
       operator,
       requestId,
       ...(reason !== undefined && { reason }),
+      ...(genauthUserId !== undefined && { genauthUserId }),
+      ...(userId !== undefined && { userId }),
     };
     return { kind: "act", act, answer: (changed) => json(200, operatorView(changed)) };
   };
@@ -187,7 +192,19 @@ function demandOperator(caller: string, operators: readonly string[]): void {
 
 const reasonSchema = z.optional(z.string().check(z.maxLength(500)));
 const operatorName = z.string().check(z.minLength(1), z.maxLength(100));
-const actSchema = z.strictObject({ operator: operatorName, reason: reasonSchema });
+const actSchema = z.strictObject({
+  operator: operatorName,
+  reason: reasonSchema,
+  genauthUserId: z.optional(z.undefined()),
+  userId: z.optional(z.undefined()),
+});
+const approveSchema = z.strictObject({
+  operator: operatorName,
+  reason: reasonSchema,
+  genauthUserId: z.optional(z.string()),
+  userId: z.optional(z.string()),
+});
+const actSchemas = { approve: approveSchema, cancel: actSchema, retry: actSchema, acknowledge: actSchema };
 
 const reverifySchema = z.strictObject({ after: z.optional(z.string()) });
 

@@ -3,7 +3,7 @@ import type { Answer, Request } from "../http.ts";
 import type { Inquiry } from "../inquiry.ts";
 import type { Metric } from "../log.ts";
 import type { Problem } from "../problem.ts";
-import type { Departure, Resignation, Status, SyncRelation } from "../resignation.ts";
+import type { Departure, Moment, Resignation, SourceName, Status, SyncRelation } from "../resignation.ts";
 import type { Keys } from "../secrets.ts";
 import { api, quarantine } from "./api.ts";
 import { lark } from "./lark.ts";
@@ -32,7 +32,7 @@ export type Received =
   | {
       kind: "departures";
       departures: Departure[];
-      /** People who came back: what waits for them is called off. */
+      /** People who came back. */
       returns?: Return[];
       notices?: Notice[];
       /** How long the answer may wait for the outcome. */
@@ -81,11 +81,11 @@ type OnProblem = (problem: Problem) => Answer;
 /** Somebody is back at the source that told of their departure. */
 export interface Return {
   readonly userId: SyncRelation;
-  readonly by: string;
-  readonly occurredAt: Date;
+  readonly source: SourceName;
+  readonly moment: Moment;
 }
 
-export type ActName = "approve" | "cancel" | "retry";
+export type ActName = "approve" | "cancel" | "retry" | "acknowledge";
 
 /** What an operator wants done with a resignation. */
 export interface Act {
@@ -95,6 +95,9 @@ export interface Act {
   readonly caller: string;
   readonly operator: string;
   readonly reason?: string;
+  /** Which of the candidates is meant, where it is held for `ambiguous`. */
+  readonly genauthUserId?: string;
+  readonly userId?: string;
   /** Unique for the request: the same one is good for one act only. */
   readonly requestId: string;
 }

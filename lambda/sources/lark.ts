@@ -4,8 +4,9 @@
  */
 import * as z from "zod/mini";
 import { decodeUtf8, json, parseJson, type Request } from "../http.ts";
+import { exactly, isAhead, untimed, withinSecond } from "../moment.ts";
 import { malformed, refused, unreadable } from "../problem.ts";
-import { type Departure, syncRelation } from "../resignation.ts";
+import { type Departure, type Moment, syncRelation } from "../resignation.ts";
 import type { Keys } from "../secrets.ts";
 import type { Context, Received, Source } from "./index.ts";
 import { findEvery, isSame, isSameDigest, openAes, sha256, strictBase64 } from "./proof.ts";
@@ -172,7 +173,7 @@ interface LarkEvent {
   eventId: string;
   type: string;
   appId: string | undefined;
-  occurredAt: Date | undefined;
+  moment: Moment | undefined;
   says: "left" | "returned" | "fewer in scope" | "nothing of interest";
   ids: Partial<Record<"open_id" | "union_id" | "user_id", unknown>>;
 }
@@ -195,18 +196,26 @@ function toReceived(content: Content, { settings, now }: Context<"lark">): Recei
       keepAs: `no ${userIdField}`,
     };
   }
-  const departure: Departure = {
-    source: "lark",
-    eventId: event.eventId,
-    userId,
-    occurredAt: event.occurredAt ?? now,
-    requestedBy: "lark",
-  };
   const hasLeft = event.says === "left";
+  const moment = event.moment ?? untimed(now);
+  if (hasLeft && isAhead(moment.from, now)) {
+    const message = `A ${event.type} claims to be more than an hour ahead: a clock is wrong, and it is not carried out`;
+    const facts = { source: "lark", eventId: event.eventId };
+    return {
+      kind: "answer",
+      answer: json(200, {}),
+      notices: [{ metric: "UnusableDeparture", message, facts }],
+      keepAs: "in the future",
+    };
+  }
+  const occurredAt = event.moment?.from ?? now;
+  const departure: Departure = {
+    ...{ source: "lark", eventId: event.eventId, userId, occurredAt, moment, requestedBy: "lark" },
+  };
   return {
     kind: "departures",
     departures: hasLeft ? [departure] : [],
-    returns: hasLeft ? [] : [{ userId, by: "lark", occurredAt: departure.occurredAt }],
+    returns: hasLeft ? [] : [{ userId, source: "lark", moment }],
     answer: () => json(200, {}),
   };
 }
@@ -237,7 +246,7 @@ function readEvent2(content: Content): LarkEvent {
     eventId: header.event_id,
     type: header.event_type,
     appId: header.app_id,
-    occurredAt: readTime(header.create_time),
+    moment: readTime(header.create_time),
     says: whatItSays(header.event_type, event),
     ids: event?.object ?? {},
   };
@@ -268,18 +277,19 @@ function readEvent1(content: Content): LarkEvent {
     eventId: uuid,
     type,
     appId: event.app_id,
-    occurredAt: readTime(ts === undefined ? undefined : String(ts)),
+    moment: readTime(ts === undefined ? undefined : String(ts)),
     says: hasLeft ? "left" : "nothing of interest",
     ids: { open_id: event.open_id, union_id: event.union_id, user_id: event.employee_id },
   };
 }
 
 /** Seconds (with or without a fraction), milliseconds or microseconds: real captures and samples have all of them. */
-function readTime(value: string | undefined): Date | undefined {
+function readTime(value: string | undefined): Moment | undefined {
   const [, whole = "", fraction = ""] = /^(\d{10,16})(\.\d+)?$/.exec(value ?? "") ?? [];
   if (!whole) return undefined;
   const perMs = whole.length <= 10 ? 0.001 : 10 ** Math.max(0, whole.length - 13);
-  return new Date(Math.floor(Number(whole + fraction) / perMs));
+  const at = new Date(Math.floor(Number(whole + fraction) / perMs));
+  return whole.length <= 10 && !fraction ? withinSecond(at) : exactly(at);
 }
 
 function orMalformed<T>(schema: z.ZodMiniType<T>, content: Content): T {

@@ -4,6 +4,7 @@
  */
 import { hash } from "node:crypto";
 import { decodeUtf8, parseQuery, type Request, text } from "../http.ts";
+import { isAhead, untimed, withinSecond } from "../moment.ts";
 import { refused, unreadable } from "../problem.ts";
 import { syncRelation } from "../resignation.ts";
 import type { Keys } from "../secrets.ts";
@@ -24,7 +25,7 @@ function checkUrl(request: Request, { keys }: Context<"wechatwork">): Received {
   return { kind: "answer", isUrlCheck: true, answer: text(200, decodeUtf8(message)) };
 }
 
-function receive(request: Request, { keys }: Context<"wechatwork">): Received {
+function receive(request: Request, { keys, now }: Context<"wechatwork">): Received {
   const query = readQuery(request.rawQuery);
   const envelope = readEnvelope(request.body);
   const { message, receiveId } = open(query, envelope, keys);
@@ -34,7 +35,7 @@ function receive(request: Request, { keys }: Context<"wechatwork">): Received {
     return succeed({ notices: [{ metric: "Malformed", message }], keepAs: "no XML" });
   }
   if (event.get("Event") !== "change_contact" && event.get("InfoType") !== "change_contact") return succeed();
-  return toReceived(event, receiveId, Number(query.get("timestamp")));
+  return toReceived(event, receiveId, Number(query.get("timestamp")), now);
 }
 
 function readQuery(rawQuery: string): ReadonlyMap<string, string> {
@@ -110,7 +111,7 @@ function readEvent(message: Buffer): ReadonlyMap<string, string> | undefined {
  * `delete_user` alone surely says that somebody left; Status 5 does where it is sent. `unsubscribe` does not
  * (it comes when a member leaves the app's visible range), and a rename is nobody's departure.
  */
-function toReceived(event: ReadonlyMap<string, string>, receiveId: string, sentAtSeconds: number): Received {
+function toReceived(event: ReadonlyMap<string, string>, receiveId: string, sentAtSeconds: number, now: Date): Received {
   const changeType = event.get("ChangeType");
   const isUpdate = changeType === "update_user";
   const hasLeft = changeType === "delete_user" || (isUpdate && event.get("Status") === "5");
@@ -131,11 +132,17 @@ function toReceived(event: ReadonlyMap<string, string>, receiveId: string, sentA
   }
   // Directory events have no id of their own, and FromUserName is always `sys`.
   const toldSeconds = event.get("CreateTime") ?? event.get("TimeStamp") ?? "";
-  const occurredSeconds = /^\d{10}$/.test(toldSeconds) ? Number(toldSeconds) : sentAtSeconds;
+  const isTimed = /^\d{10}$/.test(toldSeconds);
+  const occurredSeconds = isTimed ? Number(toldSeconds) : sentAtSeconds;
   const occurredAt = new Date(occurredSeconds * 1000);
+  const moment = isTimed ? withinSecond(occurredAt) : untimed(now);
   if (hasReturned) {
-    const returns = [{ userId, by: "wechatwork", occurredAt }];
+    const returns = [{ userId, source: "wechatwork", moment } as const];
     return { kind: "departures", departures: [], returns, answer: () => text(200, "success") };
+  }
+  if (isAhead(occurredAt, now)) {
+    const message = `A WeCom ${changeType} claims to be more than an hour ahead: a clock is wrong, and it is not carried out`;
+    return succeed({ notices: [{ metric: "UnusableDeparture", message }], keepAs: "in the future" });
   }
   const corp = event.has("SuiteId") ? `${event.get("SuiteId")}|${event.get("AuthCorpId") ?? ""}` : receiveId;
   const hasUsualForm = /^[A-Za-z0-9][A-Za-z0-9_\-@.]{0,63}$/.test(id);
@@ -147,6 +154,7 @@ function toReceived(event: ReadonlyMap<string, string>, receiveId: string, sentA
         eventId: `${corp}|${changeType}|${id}|${occurredSeconds}`,
         userId,
         occurredAt,
+        moment,
         requestedBy: "wechatwork",
       },
     ],

@@ -6,7 +6,7 @@ import { ManagementClient } from "authing-node-sdk";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import * as z from "zod/mini";
-import { createGenAuth, tellOutcome } from "../../lambda/genauth.ts";
+import { byRelation, byUserId, createGenAuth, readAnswer } from "../../lambda/genauth.ts";
 import type { SyncRelation } from "../../lambda/resignation.ts";
 import type { Token } from "../../lambda/secrets.ts";
 import { simulatorCredentials, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
@@ -19,7 +19,10 @@ afterAll(() => simulator.close());
 
 const { userPoolId, accessKeyId, accessKeySecret } = simulatorCredentials;
 const demo = "lark:ou_demo_1" as SyncRelation;
-const nobody = "lark:ou_nobody" as SyncRelation;
+const leaver = byRelation(demo);
+const nobody = byRelation("lark:ou_nobody" as SyncRelation);
+/** The user id under which the simulator knows the leaver. */
+const idOfDemo = () => simulator.person(demo)?.userId ?? "";
 
 function connect(secrets: (Token | { wrong: string })[] = [{ accessKeyId, accessKeySecret }]) {
   let reads = 0;
@@ -38,7 +41,7 @@ function connect(secrets: (Token | { wrong: string })[] = [{ accessKeyId, access
 describe("what an answer means", () => {
   const success = z.object({ success: z.literal(true) });
   const tell = (body: unknown, httpStatus = 200, retryAfter: string | null = null) =>
-    tellOutcome({ httpStatus, retryAfter, body: typeof body === "string" ? body : JSON.stringify(body) }, success, now);
+    readAnswer({ httpStatus, retryAfter, body: typeof body === "string" ? body : JSON.stringify(body) }, success, now);
   const failing = (statusCode: number, apiCode?: number) => ({ statusCode, apiCode, message: "m", requestId: "r" });
 
   test("done is HTTP 200 and statusCode 200 and success", () => {
@@ -151,32 +154,75 @@ describe("what an answer means", () => {
 describe("a call", () => {
   test("resigns by sync relation, flat and with the pool's header", async () => {
     const { genauth } = connect();
-    expect(await genauth.resign(demo)).toMatchObject({
+    expect(await genauth.resign(leaver)).toMatchObject({
       kind: "done",
       answer: { statusCode: 200, requestId: expect.any(String) },
     });
     expect(simulator.calls()).toMatchObject([
       { path: "/api/v3/resign-user", userId: demo, userIdType: "sync_relation" },
     ]);
-    expect(await genauth.look(demo)).toMatchObject({ kind: "done", data: { status: "Resigned", name: "Demo Lark 1" } });
+    expect(await genauth.look(leaver)).toMatchObject({
+      kind: "done",
+      data: { status: "Resigned", name: "Demo Lark 1" },
+    });
     expect(await genauth.resign(nobody)).toMatchObject({ kind: "not_found" });
+  });
+
+  test("resigns and looks by user id as well", async () => {
+    const { genauth } = connect();
+    const named = byUserId(idOfDemo());
+    expect(await genauth.look(named)).toMatchObject({ kind: "done", data: { userId: idOfDemo() } });
+    expect(await genauth.resign(named)).toMatchObject({ kind: "done" });
+    expect(simulator.calls()).toMatchObject([named]);
+    expect(simulator.person(demo)?.status).toBe("Resigned");
+    expect(await genauth.look(byUserId(demo))).toMatchObject({ kind: "not_found" });
+  });
+
+  test("lists every sync relation of a user, by whichever name", async () => {
+    simulator.addUsers([{ relations: [demo, "wechatwork:a:b"] }]);
+    const { genauth } = connect();
+    for (const named of [leaver, byUserId(idOfDemo()), byRelation("wechatwork:a:b" as SyncRelation)]) {
+      expect(await genauth.relations(named)).toMatchObject({ kind: "done", data: [demo, "wechatwork:a:b"] });
+    }
+    expect(await genauth.relations(nobody)).toMatchObject({ kind: "not_found" });
+  });
+
+  test("says when GenAuth's clock was read, and the user's status since when", async () => {
+    const { genauth } = connect();
+    const looked = await genauth.look(leaver);
+    expect(looked).toMatchObject({ kind: "done", data: { userId: idOfDemo(), statusChangedAt: expect.any(String) } });
+    const serverDate = looked.kind === "done" ? looked.serverDate : undefined;
+    expect(Math.abs(Date.parse(serverDate ?? "") - Date.now())).toBeLessThan(10_000);
+  });
+
+  test("that changes a status gives back the moment that it left", async () => {
+    const { genauth } = connect();
+    const suspended = await genauth.setStatus(idOfDemo(), "Suspended");
+    const { statusChangedAt, status } = simulator.person(demo) ?? {};
+    expect(status).toBe("Suspended");
+    expect(suspended).toMatchObject({ kind: "done", data: { statusChangedAt } });
+    expect(await genauth.setStatus(idOfDemo(), "Activated")).toMatchObject({ kind: "done" });
+    expect(simulator.person(demo)?.status).toBe("Activated");
+    expect(simulator.changes()).toMatchObject([{ by: "us" }, { by: "us" }]);
+    // By its user id alone: a sync relation is none.
+    expect(await genauth.setStatus(demo, "Suspended")).toMatchObject({ kind: "not_found" });
   });
 
   test("suspends, ends sessions and counts heads", async () => {
     const { genauth } = connect();
     expect(await genauth.headcount()).toMatchObject({ kind: "done", data: { totalCount: 1_000 } });
-    expect(await genauth.setStatus(demo, "Suspended")).toMatchObject({ kind: "done" });
+    expect(await genauth.setStatus(idOfDemo(), "Suspended")).toMatchObject({ kind: "done" });
     expect(await genauth.headcount()).toMatchObject({ kind: "done", data: { totalCount: 999 } });
-    expect(await genauth.endSessions(demo, ["app1"])).toMatchObject({ kind: "done" });
+    expect(await genauth.endSessions(idOfDemo(), ["app1"])).toMatchObject({ kind: "done" });
     expect(simulator.kicked()).toEqual([{ userId: demo, appIds: ["app1"] }]);
   });
 
   test.each(["500", "http500", "429", "hang", "cut", "garbage"] as const)("that meets %s is busy", async (mode) => {
     simulator.fail({ mode, count: 1 });
     const { genauth } = connect();
-    expect(await genauth.resign(demo)).toMatchObject({ kind: "busy" });
+    expect(await genauth.resign(leaver)).toMatchObject({ kind: "busy" });
     // A call that was cut was carried out: GenAuth refuses the second one.
-    expect(await genauth.resign(demo)).toMatchObject({ kind: mode === "cut" ? "refused" : "done" });
+    expect(await genauth.resign(leaver)).toMatchObject({ kind: mode === "cut" ? "refused" : "done" });
   });
 
   test("that nobody answers is busy", async () => {
@@ -184,7 +230,7 @@ describe("a call", () => {
     const gone = await startGenAuthSimulator();
     await gone.close();
     const genauth = createGenAuth({ host: gone.url, userPoolId, secret, now: () => now });
-    expect(await genauth.resign(demo)).toMatchObject({
+    expect(await genauth.resign(leaver)).toMatchObject({
       kind: "busy",
       answer: { message: "No answer from GenAuth: ECONNREFUSED" },
     });
@@ -194,30 +240,30 @@ describe("a call", () => {
 describe("the token", () => {
   test("of a key pair is exchanged once, and anew when it was refused", async () => {
     const { genauth } = connect();
-    await genauth.look(demo);
+    await genauth.look(leaver);
     simulator.expireTokens();
-    expect(await genauth.resign(demo)).toMatchObject({ kind: "done" });
+    expect(await genauth.resign(leaver)).toMatchObject({ kind: "done" });
     expect(simulator.calls().map(({ statusCode }) => statusCode)).toEqual([401, 200]);
   });
 
   test("that was refused is read afresh once", async () => {
     simulator.allowToken("new");
     const { genauth, reads } = connect([{ token: "old" }, { token: "new" }]);
-    expect(await genauth.resign(demo)).toMatchObject({ kind: "done" });
+    expect(await genauth.resign(leaver)).toMatchObject({ kind: "done" });
     expect(reads()).toBe(1);
   });
 
   test("that stays refused is told as refused", async () => {
     const { genauth } = connect([{ token: "old" }]);
-    expect(await genauth.resign(demo)).toMatchObject({ kind: "token_refused" });
+    expect(await genauth.resign(leaver)).toMatchObject({ kind: "token_refused" });
     expect(simulator.calls()).toHaveLength(2);
     const wrongPair = connect([{ accessKeyId, accessKeySecret: "wrong" }]);
-    expect(await wrongPair.genauth.resign(demo)).toMatchObject({ kind: "token_refused" });
+    expect(await wrongPair.genauth.resign(leaver)).toMatchObject({ kind: "token_refused" });
   });
 
   test("that is not filled in is told as that, without a call", async () => {
     const { genauth } = connect([{ wrong: "the secret still holds the placeholder" }]);
-    expect(await genauth.resign(demo)).toMatchObject({
+    expect(await genauth.resign(leaver)).toMatchObject({
       kind: "token_refused",
       answer: { message: expect.stringContaining("placeholder") },
     });
@@ -261,8 +307,8 @@ describe("over the wire", () => {
 
   test("a call says who asks for which pool, in English; only one with a body says that it is JSON", async () => {
     const genauth = ask(withToken);
-    await genauth.resign(demo);
-    await genauth.look(demo);
+    await genauth.resign(leaver);
+    await genauth.look(leaver);
     const common = { authorization: "Bearer t", "x-authing-userpool-id": "pool", "x-authing-lang": "en-US" };
     expect(heard[0]).toMatchObject({ method: "POST", headers: { ...common, "content-type": "application/json" } });
     expect(heard[0]?.body).toBe('{"userId":"lark:ou_demo_1","userIdType":"sync_relation"}');
@@ -272,45 +318,70 @@ describe("over the wire", () => {
 
   test("a redirect is not followed", async () => {
     answers = [{ status: 307, headers: { location: `${listening.url}/elsewhere` }, body: {} }];
-    expect(await ask(withToken).resign(demo)).toMatchObject({ kind: "busy", inDoubt: true });
+    expect(await ask(withToken).resign(leaver)).toMatchObject({ kind: "busy", inDoubt: true });
     expect(heard).toHaveLength(1);
   });
 
   test("a given token that is refused is not tried again, unless the secret has another", async () => {
     const refused = { body: { statusCode: 401, message: "m" } };
     answers = [refused, refused];
-    expect(await ask(withToken).resign(demo)).toMatchObject({ kind: "token_refused" });
+    expect(await ask(withToken).resign(leaver)).toMatchObject({ kind: "token_refused" });
     expect(heard).toHaveLength(1);
     heard.length = 0;
     answers = [refused];
     const failing = { ...withToken, refresh: () => Promise.reject(new Error("no answer")) };
-    expect(await ask(failing).resign(demo)).toMatchObject({ kind: "token_refused" });
+    expect(await ask(failing).resign(leaver)).toMatchObject({ kind: "token_refused" });
     expect(heard).toHaveLength(1);
   });
 
   test("a token is exchanged again five minutes before it expires", async () => {
     const genauth = ask(withPair);
     answers = [given];
-    await genauth.resign(demo);
+    await genauth.resign(leaver);
     expect(heard[0]?.body).toBe('{"accessKeyId":"id","accessKeySecret":"secret"}');
     expect(heard[0]?.headers).not.toHaveProperty("authorization");
     nowMs += 6_899_999;
-    await genauth.resign(demo);
+    await genauth.resign(leaver);
     expect(heard).toHaveLength(3);
     nowMs += 1;
     answers = [given];
-    await genauth.resign(demo);
+    await genauth.resign(leaver);
     expect(heard).toHaveLength(5);
+  });
+
+  test("those who ask at once share one exchange, and so do those who come when it failed", async () => {
+    const genauth = ask(withPair);
+    const exchanges = () => heard.filter(({ headers }) => headers.authorization === undefined).length;
+    answers = [{ body: { statusCode: 500, message: "m" } }];
+    const failed = await Promise.all([genauth.ready(), genauth.resign(leaver), genauth.look(leaver)]);
+    expect(failed.map(({ kind }) => kind)).toEqual(["busy", "busy", "busy"]);
+    expect(heard).toHaveLength(1);
+
+    answers = [given];
+    await Promise.all(Array.from({ length: 20 }, () => genauth.resign(leaver)));
+    expect(exchanges()).toBe(2);
+    expect(heard).toHaveLength(22);
+    await genauth.ready();
+    expect(exchanges()).toBe(2);
+  });
+
+  test("once the token is at hand, a call sends one request", async () => {
+    const genauth = ask(withPair);
+    answers = [given];
+    expect(await genauth.ready()).toMatchObject({ kind: "done" });
+    expect(heard).toHaveLength(1);
+    expect(await genauth.resign(leaver)).toMatchObject({ kind: "done" });
+    expect(heard).toHaveLength(2);
   });
 
   test("where no token is to be had, nothing was done", async () => {
     answers = [{ body: { statusCode: 500, message: "m" } }];
-    expect(await ask(withPair).resign(demo)).toMatchObject({ kind: "busy", inDoubt: false });
+    expect(await ask(withPair).resign(leaver)).toMatchObject({ kind: "busy", inDoubt: false });
     const unreadable = {
       ...withToken,
       read: () => Promise.reject(Object.assign(new Error("x"), { code: "ECONNRESET" })),
     };
-    expect(await ask(unreadable).resign(demo)).toEqual({
+    expect(await ask(unreadable).resign(leaver)).toEqual({
       kind: "busy",
       inDoubt: false,
       answer: { message: "The token's secret: ECONNRESET" },
@@ -340,6 +411,7 @@ describe.skipIf(!existsSync(document))("the vendor's own document", () => {
   test.each([
     ["resign", "ResignUserReqDto", "ResignUserRespDto"],
     ["look", undefined, "UserSingleRespDto"],
+    ["relations", undefined, "SyncRelationListRespDto"],
     ["suspend", "UpdateUserReqDto", "UserSingleRespDto"],
     ["endSessions", "KickUsersDto", "IsSuccessRespDto"],
     ["headcount", undefined, "UserPaginatedRespDto"],
@@ -355,12 +427,13 @@ describe.skipIf(!existsSync(document))("the vendor's own document", () => {
     };
     const { genauth } = connect();
     const acts: Record<string, () => Promise<unknown>> = {
-      resign: () => genauth.resign(demo),
-      look: () => genauth.look(demo),
-      suspend: () => genauth.setStatus(demo, "Suspended"),
-      endSessions: () => genauth.endSessions(demo, ["app"]),
+      resign: () => genauth.resign(leaver),
+      look: () => genauth.look(leaver),
+      relations: () => genauth.relations(leaver),
+      suspend: () => genauth.setStatus(idOfDemo(), "Suspended"),
+      endSessions: () => genauth.endSessions(idOfDemo(), ["app"]),
       headcount: () => genauth.headcount(),
-      token: () => genauth.look(demo),
+      token: () => genauth.look(leaver),
     };
     await acts[name]?.();
     globalThis.fetch = real;

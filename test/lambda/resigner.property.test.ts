@@ -51,8 +51,7 @@ const step = fc.oneof(
 );
 
 test.each([
-  ["with look-ups", { lookUp: true }],
-  ["without look-ups", { lookUp: false }],
+  ["with the defaults", {}],
   ["with a tight brake", { brake: { perHour: 1, perDay: 2, headcount: 1000 } }],
   ["with a grace period", { graceDays: 0.01 }],
 ])(

@@ -46,11 +46,12 @@ test("each function may do what it does, and nothing else", () => {
       "sqs:SendMessage",
     ],
     Reverifier: [
-      ...["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+      ...["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"],
       ...[...logs, "secretsmanager:GetSecretValue", "sqs:SendMessage"],
     ],
     Resigner: [
       ...[
+        "dynamodb:BatchGetItem",
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
@@ -145,6 +146,7 @@ test("the API has exactly the routes that the sources have", () => {
     "POST /lark",
     "POST /quarantine/reverify",
     "POST /resignations",
+    "POST /resignations/{id}/acknowledge",
     "POST /resignations/{id}/approve",
     "POST /resignations/{id}/cancel",
     "POST /resignations/{id}/retry",

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { abouts } from "../../lambda/resignation.ts";
 import { parseSettings } from "../../lib/settings.ts";
 
 const genauth = { host: "https://api.genauth.ai", userPoolId: "pool" };
@@ -13,21 +14,20 @@ const wrong = (props: unknown) => {
 
 test("everything but genauth has a default", () => {
   expect(parseSettings({ genauth })).toEqual({
-    genauth,
+    genauth: { ...genauth, settleSeconds: 30 },
     lark: { provider: "lark", userIdField: "open_id", strictTimestamp: true },
     wechatwork: {},
     forwardToPrivate: false,
     allowedProviders: ["lark", "lark-international", "wechatwork"],
     operators: { api: [], slack: [] },
     slack: { command: "/resign", replyHosts: ["hooks.slack.com", "hooks.slack-gov.com"], secondOperator: false },
-    notices: { about: ["resigned", "suspended", "held", "failed", "brake_tripped", "alive"], language: "en" },
+    notices: { about: abouts, language: "en" },
     protected: [],
     brake: { perHour: 20, perDay: 50, percentPerDay: 10, headcount: "ask" },
     maxEventAgeSeconds: 86_400,
     silenceDays: 14,
     notFoundInARow: 3,
     dryRun: false,
-    lookUp: true,
     graceDays: 0,
     endSessionsIn: [],
     retry: { firstDelaySeconds: 5, maxDelaySeconds: 900, giveUpAfterSeconds: 172_800 },
@@ -47,12 +47,29 @@ test("a part of a section leaves the rest of it", () => {
   });
 });
 
+test("people are told of everything unless the settings say less", () => {
+  expect(abouts.toSorted()).toEqual([
+    ...["alive", "back_after_resigned", "brake_tripped", "called_off", "failed", "given_back", "held"],
+    ...["not_found", "not_given_back", "resigned", "returned_scheduled", "suspended"],
+  ]);
+  expect(parseSettings({ genauth, notices: { about: ["failed"] } }).notices.about).toEqual(["failed"]);
+});
+
+test("how long a call may still arrive can be set, from not at all to ten minutes", () => {
+  for (const settleSeconds of [0, 30, 600]) {
+    expect(parseSettings({ genauth: { ...genauth, settleSeconds } }).genauth.settleSeconds).toBe(settleSeconds);
+  }
+});
+
 describe("a wrong setting is named, with what is wrong", () => {
   test.each([
     [undefined, "resignWebhook"],
     [{}, "resignWebhook.genauth"],
     [{ genauth: { ...genauth, host: "http://api.genauth.ai" } }, "resignWebhook.genauth.host: must be https://…"],
     [{ genauth: { ...genauth, host: "https://api.genauth.ai/api/v3" } }, "resignWebhook.genauth.host"],
+    [{ genauth: { ...genauth, settleSeconds: -1 } }, "resignWebhook.genauth.settleSeconds"],
+    [{ genauth: { ...genauth, settleSeconds: 601 } }, "resignWebhook.genauth.settleSeconds"],
+    [{ genauth, notices: { about: ["everything"] } }, "resignWebhook.notices.about.0"],
     [{ genauth, brake: { perhour: 3 } }, "perhour"],
     [{ genauth, brake: { perDay: 5_001 } }, "resignWebhook.brake.perDay"],
     [{ genauth, brake: { headcount: "many" } }, 'resignWebhook.brake.headcount: must be a number of people, or "ask"'],
@@ -74,4 +91,10 @@ describe("a wrong setting is named, with what is wrong", () => {
   ])("%j", (props, expected) => {
     expect(wrong(props)).toContain(expected);
   });
+});
+
+test.each([true, false])("lookUp: %s is refused with its reason", (lookUp) => {
+  expect(wrong({ genauth, lookUp })).toContain(
+    "resignWebhook.lookUp: is gone: there is always a look, without which one person could be resigned twice",
+  );
 });

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LocalAws, startAws } from "../../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
+import { larkDeleted, send as sendSigned, signApi, signLark } from "../../local/sign.ts";
 import { newKeys, startStack } from "../../local/stack.ts";
 import { makeFolder } from "../folder.ts";
 import { runCommand } from "./run.ts";
@@ -114,6 +115,16 @@ describe("npm run send and npm run ledger", () => {
       code: 1,
       out: expect.stringContaining("✘ GenAuth token: token_refused"),
     });
+    for (const operation of ["get-user", "get-user-sync-relations"]) {
+      genauth.fail({ mode: "403", path: `/api/v3/${operation}` });
+      const blind = await doctor();
+      expect([blind.code, blind.out]).toEqual([
+        1,
+        expect.stringContaining(`The token may not call ${operation}: grant`),
+      ]);
+      expect(blind.out).toContain("every departure is held for unseen");
+    }
+    genauth.fail({ mode: "none" });
     const others = `${folder}/other-keys.json`;
     const { api, ...rest } = newKeys();
     writeFileSync(others, JSON.stringify({ ...rest, api: { stranger: api.ops } }));
@@ -153,4 +164,58 @@ describe("npm run send and npm run ledger", () => {
     });
     expect(await send("lark")).toMatchObject({ code: 1, err: expect.stringContaining("--user") });
   });
+});
+
+describe("npm run ledger, where the brake is not in the way", () => {
+  let aws: LocalAws;
+  let genauth: GenAuthSimulator;
+  let stack: Awaited<ReturnType<typeof startStack>>;
+  beforeAll(async () => {
+    aws = await startAws();
+    genauth = await startGenAuthSimulator();
+    stack = await startStack({ aws, genauth, keys });
+  });
+  afterAll(async () => {
+    await stack.close();
+    await Promise.all([aws.close(), genauth.close()]);
+  });
+  const ledger = (...args: string[]) => run("ledger", [...args, "--url", stack.url, "--operator", "alice"]);
+
+  async function order(userId: string): Promise<string> {
+    const request = signApi({ method: "POST", path: "/resignations", body: { userId } }, keys.api.zapier);
+    const answer = (await (await sendSigned(request, stack.url)).json()) as { id: string };
+    await expect
+      .poll(async () => (await stack.ledger.get(answer.id))?.status, { timeout: 10_000 })
+      .not.toMatch(/ing|ac/);
+    return answer.id;
+  }
+
+  test("approve --as names one of those whom it may mean", async () => {
+    const id = await order("wechatwork:Demo_8");
+    const { userId = "" } = genauth.person("wechatwork:demo_8") ?? {};
+    expect((await ledger("show", id)).out).toContain(`${userId}  wechatwork:demo_8  Demo WeCom 8`);
+    expect(await ledger("approve", id, "--as", "nobody")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("This is none of the candidates"),
+    });
+    expect(await ledger("approve", id, "res_2", "--as", userId)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("--as names the person of one resignation"),
+    });
+    expect(await ledger("approve", id, "--as", userId)).toMatchObject({ code: 0 });
+    await expect.poll(() => genauth.effects("wechatwork:demo_8"), { timeout: 10_000 }).toBe(1);
+  }, 60_000);
+
+  test("acknowledge takes who is back after they were resigned off the urgent list", async () => {
+    const id = await order("lark:ou_demo_12");
+    expect(await ledger("acknowledge", id)).toMatchObject({ code: 1, err: expect.stringContaining("409") });
+    const event = larkDeleted({ open_id: "ou_demo_12" }, { token: keys.lark.verificationToken });
+    const back = { ...event, header: { ...event.header, event_type: "contact.user.created_v3" } };
+    await sendSigned(signLark(back, keys.lark), stack.url);
+    await expect.poll(async () => (await stack.ledger.get(id))?.backAfterResigned, { timeout: 10_000 }).toBeDefined();
+    expect((await ledger("list", "--back")).out).toMatch(new RegExp(`${id}.*SAID TO BE BACK: acknowledge`));
+    expect((await ledger("show", id)).out).toContain("lark:ou_demo_12 is back, says lark (told once)");
+    expect(await ledger("acknowledge", id, "--reason", "has a new account")).toMatchObject({ code: 0 });
+    expect((await ledger("list", "--back")).out).toBe("None.\n");
+  }, 60_000);
 });

@@ -8,8 +8,11 @@ import { type Call, type Fate, startFaultProxy, type Targets } from "./fault-pro
 export interface FastClock {
   readonly start: number;
   readonly speed: number;
+  /** By how much the deadlines of calls are shortened. */
+  readonly deadlineSpeed: number;
 }
-export const nowOf = ({ start, speed }: FastClock) => new Date(start + (Date.now() - start) * speed);
+export const nowOf = ({ start, speed }: Pick<FastClock, "start" | "speed">) =>
+  new Date(start + (Date.now() - start) * speed);
 
 /** A function of `lambda/`, in so many instances: processes that handle one event at a time and may be killed. */
 export interface RealFunction {
@@ -60,6 +63,7 @@ export async function startFunction(options: {
       env: {
         PATH: process.env.PATH,
         ...{ BUNDLE: outfile, CLOCK_START: String(clock.start), CLOCK_SPEED: String(clock.speed) },
+        DEADLINE_SPEED: String(clock.deadlineSpeed),
         ...{ AWS_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" },
         ...{
           AWS_ENDPOINT_URL_DYNAMODB: proxy.url,

@@ -29,8 +29,7 @@ export interface SoakOptions {
   /** Share of the departures of which, on the average, a function is killed. */
   readonly killRate: number;
   readonly deadlineSeconds: number;
-  /** The setting `lookUp`: without it the functions look only where they are in doubt. */
-  readonly lookUp: boolean;
+  readonly graceDays: number;
   readonly tell?: (line: string) => void;
 }
 
@@ -61,11 +60,15 @@ interface Leaver {
   readonly occurredAt: Date;
   /** Told of twice, though it was answered. */
   readonly isRepeated: boolean;
+  /** What happens after it was told: its source says that the person is back, or an operator cancels. */
+  readonly then: "nothing" | "return" | "cancel";
+  /** Somebody gives the person access, or takes it, in GenAuth's own console. */
+  readonly hand: "none" | "Activated" | "Suspended";
 }
 
 /** Lets people leave while calls fail and functions die, until every departure has come to its end; then looks for broken promises. */
 export async function soak(options: SoakOptions): Promise<SoakReport> {
-  const { departures, seed, faultRate, killRate, deadlineSeconds, lookUp, tell = () => {} } = options;
+  const { departures, seed, faultRate, killRate, deadlineSeconds, graceDays, tell = () => {} } = options;
   const startedAt = Date.now();
   const secondsSince = () => Math.round((Date.now() - startedAt) / 1000);
   const violations: string[] = [];
@@ -74,7 +77,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const stage = await startStage({
     speed,
     settings: {
-      lookUp,
+      graceDays,
       retry: { firstDelaySeconds: 1, maxDelaySeconds: 20 },
       notices: { about: [] },
       brake: { perHour: Math.max(20, Math.ceil(departures / 10)), perDay: 5_000, headcount: 1_000_000 },
@@ -146,15 +149,20 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const operating = repeat(1_000, letGo);
   const telling = repeat(30_000, async () => tell(`${secondsSince()} s: ${JSON.stringify(await count())}`));
 
+  const later: Promise<void>[] = [];
+  /** Departures that were cancelled, and those of which their own source said that the person is back. */
+  const calledOff = new Set<string>();
   const toSend = leavers.values();
   await Promise.all(
     Array.from({ length: 12 }, async () => {
       for (const leaver of toSend) {
         await sendUntilTaken(leaver);
         if (leaver.isRepeated) await sendUntilTaken(leaver);
+        later.push(happen(leaver));
       }
     }),
   );
+  await Promise.all(later);
   tell(`${secondsSince()} s: every departure was answered 2xx`);
   while ((await countOpen()) > 0) {
     if (secondsSince() > deadlineSeconds) {
@@ -196,7 +204,51 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
           ? `zapier/order-${index}`
           : `wwlocal|delete_user|${id}|${Math.floor(occurredAt.getTime() / 1000)}`;
     const userId = `${provider}:${id}` as SyncRelation;
-    return { source, eventId, userId, occurredAt, isRepeated: chance(`repeated ${index}`) < 0.1 };
+    const next = chance(`then ${index}`);
+    const then = next < 0.1 && source !== "api" ? "return" : next > 0.93 ? "cancel" : "nothing";
+    const hands = chance(`hand ${index}`);
+    const hand = hands < 0.03 ? "Activated" : hands > 0.98 ? "Suspended" : "none";
+    return { source, eventId, userId, occurredAt, isRepeated: chance(`repeated ${index}`) < 0.1, then, hand };
+  }
+
+  /** What comes after a departure: at any moment of its way. */
+  async function happen(leaver: Leaver): Promise<void> {
+    await wait(chance(`when ${leaver.eventId}`) * 4_000);
+    if (leaver.hand !== "none") genauth.setStatus(leaver.userId, leaver.hand);
+    if (leaver.then === "return") {
+      await sendUntilTaken(leaver, signReturn(leaver, now()));
+      calledOff.add(resignationId(leaver));
+    }
+    if (leaver.then === "cancel") await decide(resignationId(leaver), "cancel");
+  }
+
+  function signReturn({ source, userId }: Leaver, at: Date): () => SignedRequest {
+    const id = userId.slice(userId.indexOf(":") + 1);
+    if (source === "lark") {
+      const { verificationToken: token } = keys.lark;
+      const event = larkDeleted({ open_id: id }, { token, eventId: `back-${id}-${at.getTime()}`, now: at });
+      const created = { ...event, header: { ...event.header, event_type: "contact.user.created_v3" } };
+      return () => signLark(created, keys.lark, now());
+    }
+    const xml = wechatworkDeleted(id, "wwlocal", at).replace("delete_user", "create_user");
+    return () => signWechatwork(xml, { ...keys.wechatwork, receiveId: "wwlocal" }, now());
+  }
+
+  /** An operator's decision, until it is taken or refused; a cancel that was taken calls the departure off. */
+  async function decide(id: string, name: "approve" | "cancel"): Promise<boolean> {
+    const path = `/resignations/${id}/${name}`;
+    for (let tries = 0; tries < 40; tries += 1) {
+      const request = signApi({ method: "POST", path, body: { operator: "soak" } }, keys.api.ops, { now: now() });
+      const response = await send(request, front.url).catch(() => undefined);
+      if (response?.ok || (response && response.status < 500)) {
+        const isTaken = response.ok || (await ledger.get(id))?.status === "cancelled";
+        if (name === "cancel" && isTaken) calledOff.add(id);
+        return isTaken;
+      }
+      await wait(100);
+    }
+    if (name === "cancel" && (await ledger.get(id))?.status === "cancelled") calledOff.add(id);
+    return false;
   }
 
   /** Signed anew for every try, as senders do. */
@@ -214,10 +266,10 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     return signApi(order, keys.api.zapier, { id: eventId.slice("zapier/".length), now: now() });
   }
 
-  async function sendUntilTaken(leaver: Leaver): Promise<void> {
+  async function sendUntilTaken(leaver: Leaver, signNow = () => sign(leaver)): Promise<void> {
     for (let tries = 0; tries < 200; tries += 1) {
       requests += 1;
-      const response = await send(sign(leaver), front.url).catch(() => undefined);
+      const response = await send(signNow(), front.url).catch(() => undefined);
       const said = await response?.text();
       if (said !== undefined) search(said);
       if (response?.ok) return;
@@ -227,19 +279,19 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     violations.push(`${leaver.eventId} was never taken`);
   }
 
-  /** Operators let everybody go who is held, by name. */
+  /** Operators let everybody go who is held, but for those who are said to be back. */
   async function letGo(): Promise<void> {
-    const ask = async (method: "GET" | "POST", path: string, body?: object) =>
-      send(signApi({ method, path, body }, keys.api.ops, { now: now() }), front.url).catch(() => undefined);
-    const response = await ask("GET", "/resignations?status=held&limit=100");
+    const request = signApi({ method: "GET", path: "/resignations?status=held&limit=100" }, keys.api.ops, {
+      now: now(),
+    });
+    const response = await send(request, front.url).catch(() => undefined);
     if (!response?.ok) return;
-    const { items } = (await response.json()) as { items: { id: string }[] };
-    const ids = items.values();
+    const { items } = (await response.json()) as { items: { id: string; heldFor: string }[] };
+    const held = items.values();
     await Promise.all(
       Array.from({ length: 6 }, async () => {
-        for (const { id } of ids) {
-          const done = await ask("POST", `/resignations/${id}/approve`, { operator: "soak" });
-          if (done?.ok) approved += 1;
+        for (const { id, heldFor } of held) {
+          if (await decide(id, heldFor === "returned" ? "cancel" : "approve")) approved += 1;
         }
       }),
     );
@@ -273,10 +325,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       if (one) checkOne(one);
       else violations.push(`${leaver.eventId} was answered 2xx and is not in the ledger`);
     }
-    for (const userId of known) {
-      const effects = genauth.effects(userId);
-      if (effects > 1) violations.push(`${userId} was resigned ${effects} times`);
-    }
+    for (const userId of known) await checkPerson(userId);
     const attributes = new GetQueueAttributesCommand({
       QueueUrl: stage.deadLettersUrl,
       AttributeNames: ["ApproximateNumberOfMessages"],
@@ -286,8 +335,29 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   }
 
   function checkOne({ id, status, userId }: Resignation): void {
-    const inGenAuth = genauth.person(userId)?.status ?? "nobody";
-    const expected = { resigned: "Resigned", duplicate: "Resigned", not_found: "nobody" }[status as string];
-    if (expected !== inGenAuth) violations.push(`${id} is ${status}, and the person in GenAuth ${inGenAuth}`);
+    const isOver = ["resigned", "duplicate", "not_found", "cancelled"].includes(status);
+    if (!isOver) violations.push(`${id} is ${status}`);
+    if (status === "not_found" && known.includes(userId)) violations.push(`${id} is not_found, and GenAuth knows them`);
+    if (status === "cancelled" && !calledOff.has(id)) violations.push(`${id} is cancelled, and nobody said so`);
+  }
+
+  /** By GenAuth's own state: nobody twice, nobody lost, nobody cut off for what was called off. */
+  async function checkPerson(userId: string): Promise<void> {
+    const changes = genauth.changes().filter((one) => one.userId === genauth.person(userId)?.userId);
+    const resigned = changes.filter(({ by, to }) => by === "us" && to === "Resigned").length;
+    const effects = genauth.effects(userId);
+    const hasHand = changes.some(({ by }) => by === "hand");
+    if (effects > resigned && !hasHand) violations.push(`${userId} was resigned ${effects} times`);
+    if (effects > resigned + 1) violations.push(`${userId} was resigned ${effects} times, with a hand's help`);
+    // What an administrator does by hand is theirs: it is neither lifted nor repeated, and the ledger is judged above.
+    if (hasHand) return;
+    const theirs = leavers.filter((one) => one.userId === userId);
+    const state = genauth.person(userId)?.status;
+    const stands = theirs.filter((one) => !calledOff.has(resignationId(one)));
+    if (stands.length > 0 && state !== "Resigned") violations.push(`${userId} left, and is ${state}`);
+    if (stands.length > 0 || state === "Activated") return;
+    const records = await Promise.all(theirs.map((one) => ledger.get(resignationId(one))));
+    const isTold = records.some((one) => one?.backAfterResigned !== undefined);
+    if (state !== "Resigned" || !isTold) violations.push(`${userId} is back, and is ${state}: nobody was told`);
   }
 }

@@ -17,13 +17,15 @@ const visibilityTimeoutSeconds = 6;
 /** AWS, GenAuth and the real functions in processes of their own, with a fault proxy before each. */
 export async function startStage(options: {
   speed: number;
+  /** @default speed */
+  deadlineSpeed?: number;
   settings: object;
   /** A brake that `lib/settings.ts` would not let pass, for runs that are not about it. */
   brake?: object;
   writeLog: (line: string) => void;
 }) {
   const { speed, settings, brake, writeLog } = options;
-  const clock: FastClock = { start: Date.now(), speed };
+  const clock: FastClock = { start: Date.now(), speed, deadlineSpeed: options.deadlineSpeed ?? speed };
   const folder = mkdtempSync(`${tmpdir()}/soak-`);
   const aws = await startAws();
   const genauth = await startGenAuthSimulator();

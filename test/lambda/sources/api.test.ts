@@ -234,6 +234,16 @@ describe("operators", () => {
     });
   });
 
+  test("name one of the candidates where they approve, and nowhere else", () => {
+    const named = { operator: "alice", genauthUserId: "u1", userId: "lark:ou_1" };
+    expect(act(opsSecret, named)).toMatchObject({ act: { genauthUserId: "u1", userId: "lark:ou_1" } });
+    for (const name of ["cancel", "retry", "acknowledge"]) {
+      const route = `POST /resignations/{id}/${name}`;
+      expect(problemOf(() => act(opsSecret, named, route))).toBe("malformed");
+      expect(act(opsSecret, { operator: "alice" }, route)).toMatchObject({ act: { name } });
+    }
+  });
+
   test("are those in the settings alone", () => {
     expect(problemOf(() => act(secret, { operator: "alice" }))).toBe("forbidden");
     expect(problemOf(() => list("", secret))).toBe("forbidden");
@@ -328,7 +338,7 @@ describe("what is answered", () => {
     expect(answerOf(received, [], "c").body).toEqual({ items: [], nextCursor: "c" });
   });
 
-  test.each(["approve", "cancel", "retry"])("to %s: the resignation as it is now", (name) => {
+  test.each(["approve", "cancel", "retry", "acknowledge"])("to %s: the resignation as it is now", (name) => {
     const request = signApi({ method: "POST", path: "/x", body: { operator: "alice" } }, opsSecret, { id: "m1", now });
     const received = receive(request, `POST /resignations/{id}/${name}`, now, "res_1");
     expect(received).toMatchObject({ act: { name, id: "res_1" } });
@@ -340,10 +350,11 @@ describe("what is answered", () => {
   });
 
   test("an operator's proposal is the reconciliation's departure, and needs an approval", () => {
+    const approvalNeeded = { heldFor: "proposed", why: "Proposed by a reconciliation" };
     const propose = (key: string, more: object) =>
       receive(signApi({ ...order, body: { userId: "lark:ou_1", ...more } }, key, { id: "m1", now }));
     expect(propose(opsSecret, { propose: true })).toMatchObject({
-      departures: [{ source: "reconcile", eventId: "ops/m1", approvalNeeded: "Proposed by a reconciliation" }],
+      departures: [{ source: "reconcile", eventId: "ops/m1", approvalNeeded }],
     });
     expect(problemOf(() => propose(secret, { propose: true }))).toBe("forbidden");
     const [departure] = (propose(secret, { propose: false }) as { departures: object[] }).departures;

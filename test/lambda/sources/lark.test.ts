@@ -125,7 +125,8 @@ describe("what an event says", () => {
 });
 
 describe("what is made of an event", () => {
-  const fields = { source: "lark", eventId: "e1", userId: "lark:ou_1", occurredAt: now, requestedBy: "lark" };
+  const moment = { from: now, to: now };
+  const fields = { source: "lark", eventId: "e1", userId: "lark:ou_1", occurredAt: now, moment, requestedBy: "lark" };
   const of = (received: ReturnType<typeof signed>) => {
     if (received?.kind !== "departures") throw new Error(`It is ${received?.kind}`);
     const { departures, returns, answer } = received;
@@ -142,7 +143,7 @@ describe("what is made of an event", () => {
     expect(of(signed(deleted))).toEqual({ departures: [fields], returns: [], answer: ok });
     expect(of(signed(event2("contact.user.created_v3", { object: { open_id: "ou_1" } })))).toEqual({
       departures: [],
-      returns: [{ userId: "lark:ou_1", by: "lark", occurredAt: now }],
+      returns: [{ userId: "lark:ou_1", source: "lark", moment }],
       answer: ok,
     });
   });
@@ -200,11 +201,45 @@ describe("what is made of an event", () => {
   });
 
   test.each(["", "x", "179548560", "x1795485600", "1795485600x", "1795485600.", "17954856001795485", undefined])(
-    "that happened at %s happened now",
+    "that happened at %s happened now, or up to eight hours before",
     (create_time) => {
-      expect(of(signed({ ...deleted, header: { ...deleted.header, create_time } })).departures).toEqual([fields]);
+      const told = { ...fields, moment: { from: new Date(now.getTime() - 8 * 3_600_000), to: now } };
+      expect(of(signed({ ...deleted, header: { ...deleted.header, create_time } })).departures).toEqual([told]);
+      const created = event2("contact.user.created_v3", { object: { open_id: "ou_1" } }, { create_time });
+      expect(of(signed(created)).returns).toEqual([{ userId: "lark:ou_1", source: "lark", moment: told.moment }]);
     },
   );
+
+  test.each([
+    ["1795485600", 999],
+    ["1795485600.0", 0],
+    ["1795485600000", 0],
+    ["1795485600000000", 0],
+  ])("that is told as %s happened within %i ms", (create_time, lengthMs) => {
+    const within = { from: now, to: new Date(now.getTime() + lengthMs) };
+    expect(of(signed({ ...deleted, header: { ...deleted.header, create_time } })).departures).toMatchObject([
+      { occurredAt: now, moment: within },
+    ]);
+  });
+
+  test("that claims to be more than an hour ahead is kept and told where it is a departure, and taken where it is a return", () => {
+    const ahead = (ms: number) => ({ create_time: String(now.getTime() + ms) });
+    const left = (ms: number) => signed({ ...deleted, header: { ...deleted.header, ...ahead(ms) } });
+    expect(of(left(3_600_000)).departures).toHaveLength(1);
+    expect(left(3_600_001)).toEqual({
+      ...{ kind: "answer", answer: ok, keepAs: "in the future" },
+      notices: [
+        {
+          metric: "UnusableDeparture",
+          message: expect.stringContaining("contact.user.deleted_v3 claims to be more than an hour ahead"),
+          facts: { source: "lark", eventId: "e1" },
+        },
+      ],
+    });
+    // Whether it is believed is decided when it is written down.
+    const created = event2("contact.user.created_v3", { object: { open_id: "ou_1" } }, ahead(9_000_000));
+    expect(of(signed(created)).returns).toHaveLength(1);
+  });
 
   test("of 1.0 counts by its own time, or as of now", () => {
     const one = (more: object) => ({
@@ -213,9 +248,13 @@ describe("what is made of an event", () => {
       event: { type: "user_leave", open_id: "ou_1" },
       ...more,
     });
-    expect(of(signed(one({ ts: 1_795_485_500 }))).departures[0]?.occurredAt).toEqual(new Date(1_795_485_500_000));
-    expect(of(signed(one({ ts: "1795485500.25" }))).departures[0]?.occurredAt).toEqual(new Date(1_795_485_500_250));
-    expect(of(signed(one({}))).departures[0]?.occurredAt).toEqual(now);
+    const told = (more: object) => of(signed(one(more))).departures;
+    const at = (ms: number) => new Date(1_795_485_500_000 + ms);
+    expect(told({ ts: 1_795_485_500 })).toMatchObject([{ occurredAt: at(0), moment: { from: at(0), to: at(999) } }]);
+    expect(told({ ts: "1795485500.25" })).toMatchObject([
+      { occurredAt: at(250), moment: { from: at(250), to: at(250) } },
+    ]);
+    expect(told({})).toMatchObject([{ occurredAt: now, moment: { to: now } }]);
   });
 
   test("of 1.0 is a departure where it says so", () => {

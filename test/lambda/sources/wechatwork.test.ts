@@ -99,6 +99,7 @@ describe("a departure", () => {
 
 describe("what is made of an event", () => {
   const success = expect.objectContaining({ statusCode: 200, body: "success" });
+  const withinSecond = { from: now, to: new Date(now.getTime() + 999) };
   const nothing = { kind: "answer", answer: success };
   const of = (xml: string) => {
     const received = told(xml);
@@ -111,7 +112,7 @@ describe("what is made of an event", () => {
       departures: [
         {
           ...{ source: "wechatwork", eventId: `ww1|delete_user|a|${seconds}`, userId: "wechatwork:a" },
-          ...{ occurredAt: now, requestedBy: "wechatwork" },
+          ...{ occurredAt: now, moment: withinSecond, requestedBy: "wechatwork" },
         },
       ],
       notices: [],
@@ -123,7 +124,7 @@ describe("what is made of an event", () => {
     expect(of(event("<ChangeType>create_user</ChangeType><UserID>a</UserID>"))).toEqual({
       kind: "departures",
       departures: [],
-      returns: [{ userId: "wechatwork:a", by: "wechatwork", occurredAt: now }],
+      returns: [{ userId: "wechatwork:a", source: "wechatwork", moment: withinSecond }],
       answer: success,
     });
   });
@@ -225,8 +226,25 @@ test("somebody who is created again has returned", () => {
   const received = told(event("<ChangeType>create_user</ChangeType><UserID>a</UserID>"));
   expect(received).toMatchObject({
     departures: [],
-    returns: [{ userId: "wechatwork:a", by: "wechatwork", occurredAt: now }],
+    returns: [{ userId: "wechatwork:a", source: "wechatwork", moment: { from: now } }],
   });
+});
+
+test("a departure that claims to be more than an hour ahead is kept and told; a return is taken", () => {
+  const ahead = (change: string, more: number) =>
+    told(
+      event(`<ChangeType>${change}</ChangeType><UserID>a</UserID>`).replace(
+        /<CreateTime>.*<\/CreateTime>/,
+        `<CreateTime>${seconds + 3_600 + more}</CreateTime>`,
+      ),
+    );
+  expect(ahead("delete_user", 0)).toMatchObject({ departures: [{ userId: "wechatwork:a" }] });
+  expect(ahead("delete_user", 1)).toMatchObject({
+    ...{ kind: "answer", answer: { body: "success" }, keepAs: "in the future" },
+    notices: [{ metric: "UnusableDeparture", message: expect.stringContaining("more than an hour ahead") }],
+  });
+  // Whether it is believed is decided when it is written down.
+  expect(ahead("create_user", 1)).toMatchObject({ returns: [{ userId: "wechatwork:a" }] });
 });
 
 test("an authentic event that is no such XML is answered and told of", () => {

@@ -1,0 +1,169 @@
+import type { RuntimeSettings } from "../environment.ts";
+import type { GenAuth, Outcome } from "../genauth.ts";
+import type { Ledger } from "../ledger.ts";
+import type { Log } from "../log.ts";
+import type { Brake, BrakeName } from "../notes.ts";
+import { later, type Resignation, sweepAfterSeconds } from "../resignation.ts";
+
+/**
+ * The brakes: how many resignations, and how many returns that call one off, go through by themselves. Exact,
+ * however many ask at once, since a log is only written if nobody else wrote it meanwhile.
+ */
+export interface BrakeParts {
+  readonly ledger: Pick<Ledger, "readBrake" | "saveBrake" | "readHeadcount" | "saveHeadcount">;
+  readonly genauth: Pick<GenAuth, "headcount">;
+  readonly settings: Pick<RuntimeSettings, "brake">;
+  readonly log: Log;
+  readonly now: () => Date;
+  readonly random: () => number;
+  readonly sleep: (ms: number) => Promise<unknown>;
+}
+
+export type BrakeAnswer =
+  | { kind: "go" }
+  | { kind: "hold"; why: string; brakeId: string; hasTripped: boolean }
+  /** The headcount is wanted and GenAuth did not tell it. */
+  | { kind: "unasked"; outcome: Outcome<unknown> };
+
+/** Runs what writes a log, when nobody else of this process does. */
+export type InTurn = <T>(act: () => Promise<T>) => Promise<T>;
+
+/** Takes a place for a resignation among those that go through, or says why there is none. */
+export async function takePlace(
+  parts: BrakeParts,
+  resignation: Pick<Resignation, "id">,
+  inTurn: InTurn,
+): Promise<BrakeAnswer> {
+  const { settings, now } = parts;
+  const headcount = await readHeadcount(parts);
+  if (typeof headcount === "object") return { kind: "unasked", outcome: headcount };
+  const limits = { ...settings.brake, headcount };
+  return inTurn(() => change(parts, "brake", (brake) => askBrake(brake, resignation, limits, now())));
+}
+
+/** Takes a place for a departure that a return calls off: as many in an hour as may leave by themselves. */
+export function takeReturnPlace(
+  parts: Omit<BrakeParts, "genauth">,
+  resignation: Pick<Resignation, "id">,
+  inTurn: InTurn,
+): Promise<BrakeAnswer> {
+  const { settings, now } = parts;
+  const limits = { perHour: settings.brake.perHour, what: "people came back" };
+  return inTurn(() => change(parts, "brake|returns", (brake) => askBrake(brake, resignation, limits, now())));
+}
+
+/**
+ * Puts the brake on for an hour: until then everything is held, whatever the counts say. Where it was not put on
+ * already, this is a brake event of its own: nobody hears of it under the name of one that is long over.
+ */
+export async function putBrakeOn(parts: LogParts & Pick<BrakeParts, "now">, why: string): Promise<void> {
+  const at = parts.now();
+  await change(parts, "brake", ({ brakeId, ...brake }) => {
+    const isOn = brake.putOn !== undefined && at.getTime() < Date.parse(brake.putOn.until);
+    const event = isOn && brakeId !== undefined ? { brakeId } : {};
+    return { answer: { kind: "go" }, brake: { ...brake, ...event, putOn: { until: later(at, hourMs / 1_000), why } } };
+  });
+}
+
+/** Takes the alerts off a brake's log that the notices' queue has. */
+export async function forgetAlerts(parts: LogParts, name: BrakeName, sent: readonly string[]): Promise<void> {
+  await change(parts, name, ({ tell = [], dueAt, ...brake }) => {
+    const left = tell.filter(({ id }) => !sent.includes(id));
+    return { answer: { kind: "go" }, brake: left.length > 0 ? { ...brake, tell: left, dueAt } : brake };
+  });
+}
+
+interface LogParts extends Pick<BrakeParts, "random" | "sleep"> {
+  readonly ledger: Pick<Ledger, "readBrake" | "saveBrake">;
+}
+
+interface Asked {
+  readonly answer: BrakeAnswer;
+  /** The log to be written for the answer to hold; none when it stays as it is. */
+  readonly brake?: Brake;
+}
+
+/** Changes a log as it stands, until nobody else wrote it in between. */
+async function change(
+  { ledger, random, sleep }: LogParts,
+  name: BrakeName,
+  ask: (brake: Brake) => Asked,
+): Promise<BrakeAnswer> {
+  for (let round = 0; round < 200; round += 1) {
+    const { answer, brake } = ask(await ledger.readBrake(name));
+    if (!brake || (await ledger.saveBrake(name, brake))) return answer;
+    await sleep(random() * 40);
+  }
+  throw new Error("The brake's log is being written without end");
+}
+
+const hourMs = 3_600_000;
+const dayMs = 86_400_000;
+
+export interface Limits {
+  readonly perHour: number;
+  readonly perDay?: number;
+  readonly percentPerDay?: number;
+  readonly headcount?: number | undefined;
+  /** @default "left" */
+  readonly what?: string;
+}
+
+/**
+ * Asks for one more. Asking again for the same resignation takes no second place. Those that are held do not
+ * count. The first that is held names a brake event, and owes its alert in the same write.
+ */
+export function askBrake(brake: Brake, { id }: Pick<Resignation, "id">, limits: Limits, now: Date): Asked {
+  const passed = brake.passed.filter((one) => now.getTime() - Date.parse(one.at) < dayMs);
+  if (passed.some((one) => one.id === id)) return { answer: { kind: "go" } };
+
+  const why = whyHeld({ ...brake, passed }, limits, now);
+  if (why === undefined) {
+    const { brakeId, putOn, ...free } = brake;
+    return { answer: { kind: "go" }, brake: { ...free, passed: [...passed, { id, at: now.toISOString() }] } };
+  }
+  if (brake.brakeId) return { answer: { kind: "hold", why, brakeId: brake.brakeId, hasTripped: false } };
+  const brakeId = `brake_${now.toISOString().replace(/[-:]/g, "").slice(0, 15)}Z`;
+  const tell = [...(brake.tell ?? []), { about: "brake_tripped" as const, id: brakeId, why }];
+  return {
+    answer: { kind: "hold", why, brakeId, hasTripped: true },
+    brake: { ...brake, passed, brakeId, tell, dueAt: later(now, sweepAfterSeconds) },
+  };
+}
+
+function whyHeld({ passed, putOn }: Brake, limits: Limits, now: Date): string | undefined {
+  const { perHour, perDay = Number.POSITIVE_INFINITY, percentPerDay = 100, headcount, what = "left" } = limits;
+  if (putOn && now.getTime() < Date.parse(putOn.until)) return putOn.why;
+  const inHour = passed.filter((one) => now.getTime() - Date.parse(one.at) < hourMs).length;
+  const more = what === "left" ? "More than" : `More ${what} than`;
+  if (inHour >= perHour) return `${more} ${perHour} in an hour`;
+  if (passed.length >= perDay) return `${more} ${perDay} in a day`;
+  if (headcount === undefined || passed.length < shareOf(headcount, percentPerDay)) return undefined;
+  return `${more} ${percentPerDay} % of ${headcount} people in a day`;
+}
+
+/** At least 3, or a small company could let nobody go. */
+const shareOf = (headcount: number, percent: number) => Math.max(3, Math.floor((headcount * percent) / 100));
+
+/** What the brake's share is a share of; `undefined` where we may not ask: the two fixed limits have to do then. */
+async function readHeadcount({
+  ledger,
+  genauth,
+  settings,
+  log,
+  now,
+}: BrakeParts): Promise<number | undefined | Outcome<unknown>> {
+  if (settings.brake.headcount !== "ask") return settings.brake.headcount;
+  const known = await ledger.readHeadcount();
+  if (known && now().getTime() - Date.parse(known.at) < dayMs) return known.total;
+  const asked = await genauth.headcount();
+  if (asked.kind === "done") {
+    await ledger.saveHeadcount(asked.data.totalCount, now());
+    return asked.data.totalCount;
+  }
+  if (known) return known.total;
+  if (asked.kind === "busy" || asked.kind === "token_refused") return asked;
+  const { statusCode, apiCode, requestId } = asked.answer;
+  log.error("GenAuth does not tell the headcount: set brake.headcount to a number", { statusCode, apiCode, requestId });
+  return undefined;
+}

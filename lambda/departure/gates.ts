@@ -1,0 +1,91 @@
+import type { HeldFor, Resignation } from "../resignation.ts";
+import type { Gate } from "./decide.ts";
+import { momentOf } from "./returns.ts";
+
+export interface GateSettings {
+  readonly protected: readonly string[];
+  readonly maxEventAgeSeconds: number;
+  readonly dryRun: boolean;
+  readonly slack: { readonly secondOperator: boolean };
+}
+
+/** What the look found of the person's names. */
+export interface Names {
+  /** Every sync relation of the person. */
+  readonly relations: readonly string[];
+  /** The user that the departure's relation leads to today, where the departure meant another one. */
+  readonly leadsTo?: { readonly genauthUserId: string; readonly name?: string | undefined } | undefined;
+}
+
+/**
+ * The first gate that stands before the departure: everything that an operator must decide before a call, but for
+ * the brakes, which count. Asked again at every turn. A release opens the gate that it names, as it was shown; a
+ * dry run is never released.
+ */
+export function closedGate(departure: Resignation, names: Names, settings: GateSettings, now: Date): Gate | undefined {
+  const { source, approvalNeeded } = departure;
+  const isReleased = (from: HeldFor) => (departure.released ?? []).some((release) => release.from === from);
+  const relations = [...new Set([departure.userId, ...names.relations])];
+
+  if (!isReleased("protected") && relations.some((relation) => isProtected(relation, settings.protected))) {
+    return { heldFor: "protected", why: "The person is protected" };
+  }
+  if (!isReleased("approval") && source === "slack" && settings.slack.secondOperator) {
+    return { heldFor: "approval", why: "Another operator must approve what was ordered in Slack" };
+  }
+  if (names.leadsTo && !isReleasedFor(departure, names.leadsTo.genauthUserId)) {
+    return ambiguous(departure, names.leadsTo);
+  }
+  if (isStale(departure, settings.maxEventAgeSeconds, now)) {
+    return { heldFor: "stale", why: `Too long ago: ${new Date(ageStart(departure)).toISOString()}` };
+  }
+  const needed = needsApproval(approvalNeeded, source);
+  if (needed && !isReleased(needed.heldFor)) return needed;
+  return settings.dryRun ? { heldFor: "dry_run", why: "Dry run: nothing is sent to GenAuth" } : undefined;
+}
+
+/** Whether one of the patterns names the sync relation: exactly, or by a prefix that ends in `*`. */
+export function isProtected(userId: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) =>
+    pattern.endsWith("*") ? userId.startsWith(pattern.slice(0, -1)) : userId === pattern,
+  );
+}
+
+/**
+ * From when on the age of a departure counts, in milliseconds: the last of when it happened, its moment, its day,
+ * what operators released, and the emergency stop.
+ */
+export function ageStart({ leavesAt, resignAfter, stoppedUntil, released = [], ...departure }: Resignation): number {
+  const moments = [leavesAt, resignAfter, stoppedUntil, ...released.map(({ at }) => at)];
+  const known = moments.flatMap((moment) => (moment === undefined ? [] : [Date.parse(moment)]));
+  return Math.max(momentOf(departure as Resignation).to.getTime(), ...known);
+}
+
+/**
+ * Whether it came, or has its first turn, too long after its moment. Asked once a moment: tries that were delayed
+ * by GenAuth's own failure make nobody stale.
+ */
+function isStale(departure: Resignation, maxEventAgeSeconds: number, now: Date): boolean {
+  const start = ageStart(departure);
+  if (departure.ageJudgedFor !== undefined && Date.parse(departure.ageJudgedFor) === start) return false;
+  return now.getTime() - start > maxEventAgeSeconds * 1_000;
+}
+
+const isReleasedFor = ({ released = [] }: Resignation, genauthUserId: string) =>
+  released.some(({ from, shown }) => from === "ambiguous" && shown?.genauthUserId === genauthUserId);
+
+function ambiguous({ userId, person }: Resignation, { genauthUserId, name }: NonNullable<Names["leadsTo"]>): Gate {
+  const meant = { genauthUserId: person?.genauthUserId, ...(person?.name && { name: person.name }) };
+  return {
+    heldFor: "ambiguous",
+    why: `${userId} belongs to another user in GenAuth than when the departure came`,
+    shown: { genauthUserId },
+    candidates: [meant, { userId, genauthUserId, ...(name && { name }) }],
+  };
+}
+
+/** Before 0.1.0 the reason alone was written down. */
+function needsApproval(needed: Resignation["approvalNeeded"], source: Resignation["source"]): Gate | undefined {
+  if (typeof needed !== "string") return needed;
+  return { heldFor: source === "reconcile" ? "proposed" : "reverified", why: needed };
+}

@@ -1,0 +1,95 @@
+import type { Outcome } from "../genauth.ts";
+import { later, type Resignation, sweepAfterSeconds } from "../resignation.ts";
+import { ageStart } from "./gates.ts";
+import { codesOf, type createRecords } from "./record.ts";
+import { hasRunOut, retryDelaySeconds } from "./retry.ts";
+import { verdictOf } from "./returns.ts";
+import type { Next, TurnParts } from "./turn.ts";
+
+export type Retries = ReturnType<typeof createRetries>;
+
+/** From so many waits on, somebody is told that access could not be given back. */
+const waitsUntilTold = 3;
+
+/** What becomes of a departure that could not be finished now. */
+export function createRetries(parts: TurnParts & { readonly records: ReturnType<typeof createRecords> }) {
+  const { ledger, queue, settings, log, now, random, records } = parts;
+  const { write, deliver } = records;
+
+  return { retry, waitForAnswer, fail, comeBack, keepReturnPlace };
+
+  /**
+   * The same again later, after GenAuth did not answer. What is called off is tried for ever; everything else fails
+   * when its time is over.
+   */
+  async function retry(departure: Resignation, outcome: Outcome<unknown>): Promise<Next> {
+    const { id, status } = departure;
+    countTry(id, outcome);
+    const isOpen = status === "accepted" || status === "resigning" || status === "suspended" || status === "scheduled";
+    if (isOpen && hasRunOut(departure, settings.retry.giveUpAfterSeconds, now())) {
+      const { returns } = await ledger.getRelation(departure.userId);
+      if (verdictOf(departure, returns) !== "own") return fail(departure, outcome, "Gave up trying");
+    }
+    const attempts = departure.attempts + 1;
+    const inSeconds = retryDelaySeconds(attempts, settings.retry, random(), retryAfterOf(outcome));
+    // The first turn after its moment was in time: GenAuth's own failure makes nobody stale.
+    const isInTime = now().getTime() - ageStart(departure) <= settings.maxEventAgeSeconds * 1_000;
+    const ageJudgedFor = isInTime ? ageOf(departure) : departure.ageJudgedFor;
+    return comeBack(departure, inSeconds, { attempts, genauth: outcome.answer, ageJudgedFor });
+  }
+
+  /** Access must be given back, or a doubt be settled, and GenAuth does not let us: for ever, and told at the third time. */
+  async function waitForAnswer(departure: Resignation, why: string, outcome?: Outcome<unknown>): Promise<Next> {
+    const { id, source, waits = 0 } = departure;
+    if (outcome) countTry(id, outcome);
+    const tries = waits + 1;
+    const inSeconds = retryDelaySeconds(tries, settings.retry, random(), outcome && retryAfterOf(outcome));
+    if (tries >= waitsUntilTold) log.count("NotGivenBack", why, { id, source }, "ERROR");
+    const tell = tries === waitsUntilTold ? ("not_given_back" as const) : undefined;
+    return comeBack(departure, inSeconds, { waits: tries }, tell && { by: "resigner", why, tell });
+  }
+
+  /** The same status with another time; one that was left behind as `resigning` is accepted again. */
+  async function comeBack(
+    departure: Resignation,
+    inSeconds: number,
+    changes: object = {},
+    step?: { by: string; why: string; tell: "not_given_back" },
+  ): Promise<Next> {
+    const status = departure.status === "resigning" ? "accepted" : departure.status;
+    const times = { retryAt: later(now(), inSeconds), dueAt: later(now(), inSeconds + sweepAfterSeconds) };
+    const saved = await write(departure, status, { ...departure, ...changes, ...times } as never, step);
+    if (saved && step) await deliver(saved);
+    return saved ? { inSeconds } : { inSeconds: 1 };
+  }
+
+  async function fail(departure: Resignation, { answer }: Outcome<unknown>, why: string): Promise<Next> {
+    const { id, source, attempts } = departure;
+    await queue.bury(id);
+    const fields = { genauth: answer, attempts: attempts + 1 };
+    const failed = await write(departure, "failed", fields, { by: "resigner", why, tell: "failed" });
+    const { statusCode, apiCode } = answer;
+    log.count("Failed", why, { id, source, statusCode, apiCode }, "ERROR");
+    if (failed) await deliver(failed);
+    return "done";
+  }
+
+  /** Writes the place at the returns' brake down, so that it is kept however often the give-back is tried. */
+  async function keepReturnPlace(departure: Resignation): Promise<Resignation | undefined> {
+    const stored = await ledger.get(departure.id);
+    if (!departure.hasReturnPlace || stored?.hasReturnPlace) return departure;
+    return write(departure, departure.status, { ...departure } as never);
+  }
+
+  function countTry(id: string, outcome: Outcome<unknown>): void {
+    const facts = { id, ...codesOf(outcome) };
+    if (outcome.kind === "token_refused") {
+      log.count("TokenRefused", "GenAuth refused the token: renew the secret", facts, "ERROR");
+    } else log.count("Retried", "GenAuth could not do it now", facts, "WARN");
+  }
+}
+
+const retryAfterOf = (outcome: Outcome<unknown>) => (outcome.kind === "busy" ? outcome.retryAfterSeconds : undefined);
+
+/** The moment for which a departure's age is judged. */
+const ageOf = (departure: Resignation) => new Date(ageStart(departure)).toISOString();

@@ -1,0 +1,31 @@
+import type { Resignation } from "../resignation.ts";
+import { ageStart } from "./gates.ts";
+
+export interface RetrySettings {
+  readonly firstDelaySeconds: number;
+  readonly maxDelaySeconds: number;
+  readonly giveUpAfterSeconds: number;
+}
+
+/** SQS hides a message for 12 hours at the most, and an hour is long enough for any sender of `Retry-After`. */
+const maxRetryAfterSeconds = 3_600;
+
+/**
+ * How long to wait before the next try, after so many: doubling from the first delay to the longest, the
+ * upper half of it by chance, and never less than GenAuth asked for, as long as that is at most an hour.
+ */
+export function retryDelaySeconds(
+  attempts: number,
+  retry: RetrySettings,
+  random: number,
+  retryAfterSeconds = 0,
+): number {
+  const full = Math.min(retry.maxDelaySeconds, retry.firstDelaySeconds * 2 ** Math.min(attempts - 1, 30));
+  const asked = Math.min(retryAfterSeconds, maxRetryAfterSeconds);
+  return Math.max(Math.ceil(full / 2 + (random * full) / 2), asked);
+}
+
+/** Whether the time to go on trying is over. */
+export function hasRunOut(resignation: Resignation, giveUpAfterSeconds: number, now: Date): boolean {
+  return now.getTime() - ageStart(resignation) > giveUpAfterSeconds * 1_000;
+}
