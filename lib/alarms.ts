@@ -178,4 +178,22 @@ export const counted: Partial<Record<MetricName, { threshold: number; periodMinu
     advice: "The second listener (forwardTo) does not take requests: they are among its dead letters.",
   },
   Unconfirmed: { threshold: 1, advice: "GenAuth said resigned but does not show it: look at the person there." },
+  BackAfterResigned: {
+    threshold: 1,
+    advice:
+      "Somebody was resigned and is said to be back, which cannot be undone: see who, give them what they need by hand, acknowledge it.",
+  },
+  NotGivenBack: {
+    threshold: 1,
+    advice:
+      "Somebody may be cut off who should not be: GenAuth does not let us give access back, or does not show the person. It is tried for ever.",
+  },
+  SessionsLeft: {
+    threshold: 1,
+    advice: "A leaver's sessions in an application could not be ended: end them by hand in GenAuth.",
+  },
+  Unreadable: {
+    threshold: 1,
+    advice: "An item of the ledger cannot be read, and its person waits: see the resigner's log, then mend the item.",
+  },
 };

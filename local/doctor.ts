@@ -87,14 +87,30 @@ async function askGenAuth({ genauth: host, pool, token: file, person }: Options)
     advice:
       {
         token_refused: "GenAuth refuses it: make a new key pair, of a co-administrator who may read and resign users.",
-        refused:
-          "It may not read users: give the co-administrator that right. For the user pool, see genauth.userPoolId.",
+        refused: `${mayNotLook("get-user")} Is genauth.userPoolId right?`,
         busy: "GenAuth does not answer as it should: is genauth.host right?",
         done: "Somebody has the id that we made up: that cannot be.",
       }[looked.kind as string] ?? "",
   };
-  return person ? [finding, ...(await askRelations(genauth, person))] : [finding];
+  const findings = [finding, ...(looked.kind === "not_found" ? [await askRightToList(genauth)] : [])];
+  return person ? [...findings, ...(await askRelations(genauth, person))] : findings;
 }
+
+/** A look asks for the user and for every sync relation of theirs: who may not see both sees nothing. */
+async function askRightToList(genauth: GenAuthClient): Promise<Finding> {
+  const nobody = new URLSearchParams({ userId: "lark:doctor-looks-for-nobody", userIdType: "sync_relation" });
+  const listed = await genauth.ask(`get-user-sync-relations?${nobody}`, relationsSchema);
+  const isWell = listed.kind === "not_found" || listed.kind === "done";
+  return {
+    what: "GenAuth token, sync relations",
+    found: isWell ? "may be listed" : `${listed.kind} (${listed.answer.message})`,
+    isWell,
+    advice: listed.kind === "refused" ? mayNotLook("get-user-sync-relations") : "Ask again: GenAuth did not answer.",
+  };
+}
+
+const mayNotLook = (operation: string) =>
+  `The token may not call ${operation}: grant the co-administrator the right to it. Until then every departure is held for unseen.`;
 
 /** Which ids GenAuth's sync stored of somebody. */
 async function askRelations(genauth: GenAuthClient, person: string): Promise<Finding[]> {
@@ -102,7 +118,9 @@ async function askRelations(genauth: GenAuthClient, person: string): Promise<Fin
   const query = new URLSearchParams({ userId: person, userIdType: idType });
   const known = await genauth.ask(`get-user-sync-relations?${query}`, relationsSchema);
   if (known.kind !== "done") {
-    return [{ what: person, found: known.kind, isWell: false, advice: "Name somebody whom GenAuth's sync made." }];
+    const advice =
+      known.kind === "refused" ? mayNotLook("get-user-sync-relations") : "Name somebody whom GenAuth's sync made.";
+    return [{ what: person, found: known.kind, isWell: false, advice }];
   }
   return known.data.map(({ provider, userIdInIdp }) => ({
     what: person,

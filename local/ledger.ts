@@ -18,6 +18,13 @@ interface Common {
   json?: boolean;
 }
 
+interface Decision {
+  reason?: string;
+  brake?: string;
+  as?: string;
+  yes?: boolean;
+}
+
 interface Filter {
   status?: string;
   user?: string;
@@ -38,6 +45,7 @@ const columns = [
     "acceptedAt",
   ],
   ...["resignedAt", "confirmedAt", "attempts", "requestId", "statusCode", "apiCode", "history"],
+  ...["backAfterResigned", "acknowledged"],
 ];
 
 const program = new Command("ledger").description(
@@ -46,9 +54,11 @@ const program = new Command("ledger").description(
 
 withFilter(add("list", "who left and what came of it, the newest first"))
   .option("--limit <n>", "at most so many", Number, 50)
-  .action(async (options: Common & Filter & { limit: number }) => {
+  .option("--back", "only those who were resigned though they are said to be back, and are not acknowledged yet")
+  .action(async (options: Common & Filter & { limit: number; back?: boolean }) => {
     const found: Shown[] = [];
-    for await (const one of all(options, options)) {
+    for await (const one of all(options, options.back ? { ...options, status: "resigned" } : options)) {
+      if (options.back && !isUrgent(one)) continue;
       if (found.push(one) >= options.limit) break;
     }
     print(found, options, () => console.log(toTable(found)));
@@ -59,8 +69,7 @@ add("show <id>", "everything about one, with its history").action(async (id: str
   print(one, options, () => {
     const { history, ...fields } = one;
     const table = new Table(plain());
-    for (const [name, value] of Object.entries(fields))
-      table.push({ [name]: typeof value === "object" ? JSON.stringify(value) : String(value) });
+    for (const [name, value] of Object.entries(fields)) table.push({ [name]: toText(name, value) });
     console.log(table.toString());
     for (const { at, by, status, why } of history)
       console.log(`${at}  ${status.padEnd(10)} by ${by}${why ? `: ${why}` : ""}`);
@@ -68,17 +77,22 @@ add("show <id>", "everything about one, with its history").action(async (id: str
 });
 
 for (const [name, description] of [
-  ["approve", "let those that are held go through"],
-  ["cancel", "refuse them; whoever is suspended gets their access back"],
+  [
+    "approve",
+    "let those that are held go through: it answers for what they were held for and shown, and for nothing else",
+  ],
+  ["cancel", "refuse them; those who are suspended get their access back"],
   ["retry", "try those that failed once more"],
+  ["acknowledge", "take those who were resigned though they are back off the urgent list"],
 ] as const) {
-  add(`${name} [ids...]`, description)
+  const command = add(`${name} [ids...]`, description)
     .option("--reason <text>", "why; it stands in the history")
-    .option("--brake <id>", "all that this brake event held")
     .option("--yes", "do not ask")
-    .action((ids: string[], options: Common & { reason?: string; brake?: string; yes?: boolean }) =>
-      act(name, ids, options),
-    );
+    .action((ids: string[], options: Common & Decision) => act(name, ids, options));
+  if (name !== "acknowledge") command.option("--brake <id>", "all that this brake event held");
+  if (name === "approve") {
+    command.option("--as <candidate>", "whom it means, of the candidates: a GenAuth user id, or a sync relation");
+  }
 }
 
 add("quarantine", "what was refused or could not be read in the last 14 days, counted").action(
@@ -151,20 +165,20 @@ function withFilter(command: Command): Command {
     .option("--since <date>", "no older than this, as in 2026-11-01");
 }
 
-async function act(
-  name: string,
-  given: string[],
-  options: Common & { reason?: string; brake?: string; yes?: boolean },
-): Promise<void> {
-  const ids = options.brake ? await heldBy(options.brake, options) : given;
-  if (ids.length === 0) throw new Error(`Nothing to ${name}: name ids, or a brake event by --brake`);
+async function act(name: string, given: string[], options: Common & Decision): Promise<void> {
+  const { reason, brake, as } = options;
+  const ids = brake ? await heldBy(brake, options) : given;
+  if (ids.length === 0) {
+    throw new Error(`Nothing to ${name}: name ids${name === "acknowledge" ? "" : ", or a brake event by --brake"}`);
+  }
+  if (as !== undefined && ids.length > 1) throw new Error("--as names the person of one resignation: name one id");
   if (ids.length > 1 && !options.yes) {
     const isSure = await confirm({ message: `${name} ${ids.length} resignations?`, default: false });
     if (!isSure) return;
   }
   const done: Shown[] = [];
   for (const id of ids) {
-    const body = { operator: options.operator, ...(options.reason && { reason: options.reason }) };
+    const body = { operator: options.operator, ...(reason && { reason }), ...(as !== undefined && candidate(as)) };
     try {
       done.push(await call<Shown>(options, "POST", `/resignations/${id}/${name}`, body));
     } catch (error) {
@@ -173,6 +187,11 @@ async function act(
     }
   }
   if (done.length > 0) print(done, options, () => console.log(toTable(done)));
+}
+
+/** A sync relation has a colon, which GenAuth's own ids have not. */
+function candidate(as: string) {
+  return as.includes(":") ? { userId: as } : { genauthUserId: as };
 }
 
 async function heldBy(brakeId: string, options: Common): Promise<string[]> {
@@ -226,18 +245,65 @@ function print(value: unknown, { json }: Common, forPeople: () => void): void {
 function toTable(resignations: Shown[]): string {
   const table = new Table({ ...plain(), head: ["id", "person", "name", "status", "why", "occurred", "tries"] });
   for (const one of resignations) {
-    const why =
-      one.status === "held" ? `${one.heldFor}${one.brakeId ? ` (${one.brakeId})` : ""}` : (one.genauth?.message ?? "");
-    table.push([one.id, one.userId, one.person?.name ?? "", one.status, why, one.occurredAt, one.attempts]);
+    table.push([one.id, one.userId, one.person?.name ?? "", one.status, whyOf(one), one.occurredAt, one.attempts]);
   }
   return resignations.length > 0 ? table.toString() : "None.";
+}
+
+function whyOf(one: Shown): string {
+  if (one.status === "held") return `${one.heldFor}${one.brakeId ? ` (${one.brakeId})` : ""}`;
+  return isUrgent(one) ? "SAID TO BE BACK: acknowledge" : (one.genauth?.message ?? "");
+}
+
+/** Resigned though said to be back, and no operator has taken it off the list. */
+function isUrgent({ status, backAfterResigned, acknowledged }: Shown): boolean {
+  return status === "resigned" && backAfterResigned !== undefined && acknowledged === undefined;
+}
+
+/** A field as people read it: what an operator decides by in words, the rest as it is. */
+function toText(name: string, value: unknown): string {
+  switch (name) {
+    case "candidates":
+      return (value as { userId?: string; genauthUserId?: string; name?: string }[])
+        .map(({ userId, genauthUserId, name }) => [genauthUserId, userId, name].filter(Boolean).join("  "))
+        .join("\n");
+    case "shown": {
+      const { returns, ...rest } = value as { returns?: Record<string, number> };
+      const others = Object.entries(rest).map(([what, told]) => `${what}: ${told}`);
+      return [...others, ...toReturns(returns)].join("\n");
+    }
+    case "returnsHeld":
+      return toReturns(value as Record<string, number>).join("\n");
+    case "backAfterResigned": {
+      const { at, returns } = value as { at: string; returns: Record<string, number> };
+      return [`told at ${at}`, ...toReturns(returns)].join("\n");
+    }
+    default:
+      return typeof value === "object" ? JSON.stringify(value) : String(value);
+  }
+}
+
+/** Returns stand in the ledger as how often each was told, by relation and source. */
+function toReturns(counts: Record<string, number> = {}): string[] {
+  return Object.entries(counts).map(([key, count]) => {
+    const [relation, source] = key.split(" ");
+    return `${relation} is back, says ${source} (told ${count === 1 ? "once" : `${count} times`})`;
+  });
 }
 
 function toRow(one: Shown): unknown[] {
   const history = one.history
     .map(({ at, by, status, why }) => `${at} ${status} by ${by}${why ? `: ${why}` : ""}`)
     .join("; ");
-  const flat: Record<string, unknown> = { ...one, ...one.person, ...one.genauth, history };
+  const [backAfterResigned, acknowledged] = [one.backAfterResigned?.at, one.acknowledged?.by];
+  const flat: Record<string, unknown> = {
+    ...one,
+    ...one.person,
+    ...one.genauth,
+    history,
+    backAfterResigned,
+    acknowledged,
+  };
   return columns.map((column) => flat[column]);
 }
 

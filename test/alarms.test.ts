@@ -1,6 +1,11 @@
 /** The alarms watch names that are really emitted. */
 import { readdirSync, readFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openTable } from "../lambda/dynamo.ts";
+import { createLog } from "../lambda/log.ts";
+import { personId, relationId } from "../lambda/people.ts";
+import { createResigner } from "../lambda/resigner.ts";
 import { counted } from "../lib/alarms.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
@@ -31,7 +36,7 @@ const order = (userId: string, now?: Date) =>
   signApi({ method: "POST", path: "/resignations", body: { userId } }, keys.api.zapier, now ? { now } : {});
 
 test("every alarm's metric is counted somewhere in the functions", () => {
-  const code = ["lambda", "lambda/sources"].flatMap((folder) =>
+  const code = ["lambda", "lambda/departure", "lambda/sources"].flatMap((folder) =>
     readdirSync(folder)
       .filter((file) => file.endsWith(".ts"))
       .map((file) => readFileSync(`${folder}/${file}`, "utf8")),
@@ -73,4 +78,82 @@ test("the secret still holds the placeholder", async () => {
   expect((await send(order("lark:ou_demo_7"), stack.url)).status).toBe(503);
   expect(metrics()).toContain("KeysNotFilledIn");
   await stack.close();
+});
+
+describe("somebody whom GenAuth does not let us treat as we should", () => {
+  const retry = { firstDelaySeconds: 1, maxDelaySeconds: 1, giveUpAfterSeconds: 60 };
+  const deleted = (id: string) => larkDeleted({ open_id: id }, { token: keys.lark.verificationToken });
+  const act = (id: unknown, name: string) =>
+    signApi({ method: "POST", path: `/resignations/${id}/${name}`, body: { operator: "alice" } }, keys.api.ops);
+  const statusOf = async (stack: Awaited<ReturnType<typeof start>>, id: string) => (await stack.ledger.get(id))?.status;
+
+  test("is told of when their sessions stay, and when their access cannot be given back", async () => {
+    const stack = await start({ retry, graceDays: 1, endSessionsIn: ["app"] });
+    genauth.fail({ mode: "403", path: "/api/v3/kick-users" });
+    const { id } = (await (await send(order("lark:ou_demo_8"), stack.url)).json()) as { id: string };
+    await expect.poll(metrics, { timeout: 10_000 }).toContain("SessionsLeft");
+    expect(await statusOf(stack, id)).toBe("suspended");
+    expect(lines.map((line) => JSON.parse(line)).find(({ SessionsLeft }) => SessionsLeft)).toMatchObject({ id });
+
+    genauth.fail({ mode: "403", path: "/api/v3/update-user" });
+    expect((await send(act(id, "cancel"), stack.url)).status).toBe(200);
+    await expect.poll(metrics, { timeout: 15_000 }).toContain("NotGivenBack");
+    genauth.fail({ mode: "none" });
+    await expect.poll(() => genauth.person("lark:ou_demo_8")?.status, { timeout: 10_000 }).toBe("Activated");
+    await stack.close();
+  });
+
+  test("is told of when they are back after they were resigned", async () => {
+    const stack = await start({ retry });
+    await send(signLark(deleted("ou_demo_9"), keys.lark), stack.url);
+    await expect.poll(metrics, { timeout: 10_000 }).toContain("Resigned");
+    const { header, ...event } = deleted("ou_demo_9");
+    const back = { ...event, header: { ...header, event_type: "contact.user.created_v3" } };
+    await send(signLark(back, keys.lark), stack.url);
+    await expect.poll(metrics, { timeout: 10_000 }).toContain("BackAfterResigned");
+    await stack.close();
+  });
+});
+
+test("an item of the ledger that nobody can read is counted and left as it is, and no log names a person", async () => {
+  const stack = await start({}, { isPolling: false });
+  const table = openTable({ client: new DynamoDBClient(), table: stack.table });
+  const id = `res_${"0".repeat(32)}`;
+  const relation = "lark:ou_demo_10";
+  const person = genauth.person(relation)?.userId ?? "";
+  const unreadable = [
+    { id, status: "nonsense", dueAt: "2026-01-01T00:00:00.000Z", open: "open" },
+    { id: relationId(relation), user: 7 },
+    { id: personId(person), effect: "nonsense" },
+  ];
+  for (const item of unreadable) {
+    await table.put(item);
+    const taken = await stack.resigner({ Records: [{ body: item.id, messageId: "1", receiptHandle: "1" }] } as never);
+    expect(taken).toEqual({ batchItemFailures: [] });
+  }
+  expect(await table.get({ id })).toEqual(unreadable[0]);
+  const told = lines.map((line) => JSON.parse(line)).filter(({ Unreadable }) => Unreadable === 1);
+  expect(told.map((line) => line.id ?? line.kind)).toEqual([id, "relation", "person"]);
+  await stack.close();
+  expect(lines.join("\n")).not.toMatch(new RegExp(`ou_demo_10|${person}`));
+});
+
+test("a message that cannot be worked on comes again, and the log tells of a person only that it was one", async () => {
+  lines = [];
+  const fail = async () => {
+    throw new Error("no answer");
+  };
+  const resigner = createResigner({
+    ledger: { getRelation: fail, takePerson: fail, get: fail },
+    log: createLog("resigner", (line) => lines.push(line)),
+    now: () => new Date(),
+    newOwner: () => "owner",
+  } as never);
+  const ids = [relationId("lark:ou_demo_11"), personId("a-user"), "res_1"];
+  const Records = ids.map((body, index) => ({ body, messageId: String(index), receiptHandle: "" }));
+  expect((await resigner({ Records } as never)).batchItemFailures).toHaveLength(3);
+  expect(lines.map((line) => JSON.parse(line)).map(({ id, kind }) => id ?? kind)).toEqual([
+    ...["relation", "person", "res_1"],
+  ]);
+  expect(lines.join("\n")).not.toMatch(/ou_demo_11|a-user/);
 });

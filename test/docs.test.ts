@@ -7,6 +7,7 @@ import { Template } from "aws-cdk-lib/assertions";
 import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
+import { abouts, holds } from "../lambda/resignation.ts";
 import { api } from "../lambda/sources/api.ts";
 import { routes } from "../lambda/sources/index.ts";
 import { ResignWebhookStack } from "../lib/resign-webhook.ts";
@@ -49,6 +50,18 @@ test("docs/runbook.md has a chapter for every alarm", () => {
     const name = id.replace(/^ResignWebhookAlarms/, "").replace(/[0-9A-F]{8}$/, "");
     expect(runbook).toContain(name);
   }
+});
+
+test("docs/how-a-person-is-decided.md has exactly the rows of the table of decisions", () => {
+  const rows = (text: string, pattern: RegExp) => [...new Set([...text.matchAll(pattern)].map(([, row]) => row))];
+  const told = rows(read("docs/how-a-person-is-decided.md"), /^\| (\d\S*(?: before|, \d+)?) \|/gm);
+  expect(told.toSorted()).toEqual(rows(read("lambda/departure/decide.ts"), / row: "(.+?)"/g).toSorted());
+});
+
+test("the runbook says what to do for every hold, and docs/notices.md for every notice", () => {
+  const [runbook, notices] = [read("docs/runbook.md"), read("docs/notices.md")];
+  for (const heldFor of holds) expect(runbook).toContain(`\n| \`${heldFor}\` |`);
+  for (const about of abouts) expect(notices).toContain(`\n| \`${about}\` |`);
 });
 
 test("docs/architecture.md is the template's picture (npm run picture)", () => {
