@@ -71,11 +71,11 @@ export async function noteReturn(parts: AcceptParts, { userId, source, moment }:
 export async function cancel(
   { ledger, queue, log, now }: AcceptParts,
   resignation: Resignation,
-  entry: { by: string; why?: string },
+  { request, ...entry }: { by: string; why?: string; request?: string },
 ): Promise<Resignation | undefined> {
   const at = now();
   const { id, version, resignAfter, tell = [] } = resignation;
-  const cancelled = { ...entry, at: at.toISOString() };
+  const cancelled = { ...entry, at: at.toISOString(), ...(request !== undefined && { request }) };
   // Of the suspended the turn tells that has their access back.
   const owed = resignAfter
     ? []

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { type AcceptParts, cancel } from "./accept.ts";
 import { parseJson } from "./http.ts";
 import { type Ledger, positionSchema, type Query } from "./ledger.ts";
+import { personId } from "./people.ts";
 import { malformed, Problem } from "./problem.ts";
 import { later, moveTo, type Resignation, type Status, sweepAfterSeconds } from "./resignation.ts";
 import type { Act } from "./sources/index.ts";
@@ -20,20 +21,27 @@ export async function operate(parts: AcceptParts, act: Act): Promise<Resignation
   const by = `${act.operator} (${act.caller})`;
   const at = now();
   const entry = { by, ...(act.reason !== undefined && { why: act.reason }) };
-  const changed = await carryOut();
+  const changed = isRepeated(resignation) ? resignation : await carryOut();
   if (!changed) throw conflict(await findOrThrow(ledger, act.id));
   log.info("An operator acted", { id: changed.id, act: act.name, caller: act.caller });
   return changed;
+
+  /** The same request once more, its answer having been lost: it does nothing further. */
+  function isRepeated({ released = [], cancelled }: Resignation): boolean {
+    return [cancelled, ...released].some((done) => done?.request === act.requestId);
+  }
 
   async function carryOut(): Promise<Resignation | undefined> {
     const { status } = resignation;
     switch (act.name) {
       case "cancel":
-        return cancellable.has(status) ? cancel(parts, resignation, entry) : undefined;
+        return cancellable.has(status) ? cancel(parts, resignation, { ...entry, request: act.requestId }) : undefined;
       case "approve":
         return resignation.status === "held" ? approve(resignation) : undefined;
       case "retry":
-        return status === "failed" ? release({ from: "failed", by, at: at.toISOString() }) : undefined;
+        return status === "failed"
+          ? release({ from: "failed", by, at: at.toISOString(), request: act.requestId })
+          : undefined;
       case "acknowledge":
         return resignation.status === "resigned" && resignation.backAfterResigned
           ? acknowledge(resignation)
@@ -42,19 +50,26 @@ export async function operate(parts: AcceptParts, act: Act): Promise<Resignation
   }
 
   /** Releases it from its hold, as it was shown to the operator, and from nothing else. */
-  function approve(held: Extract<Resignation, { status: "held" }>): Promise<Resignation | undefined> {
-    const { heldFor, shown, requestedBy, resignAfter } = held;
+  async function approve(held: Extract<Resignation, { status: "held" }>): Promise<Resignation | undefined> {
+    const { heldFor, shown, requestedBy, person } = held;
     const needsAnother = heldFor === "protected" || heldFor === "approval";
     if (needsAnother && [act.caller, act.operator].includes(requestedBy)) throw new Problem("second_operator_needed");
     const chosen = choose(held, act);
     // What was done already was done to the user that it was first resolved to.
-    if (chosen && resignAfter && chosen.person?.genauthUserId !== held.person?.genauthUserId) throw conflict(held);
-    return release({ from: heldFor, ...(shown && { shown }), by, at: at.toISOString() }, chosen);
+    const isAnother = chosen !== undefined && chosen.person?.genauthUserId !== person?.genauthUserId;
+    if (isAnother && person && (await standsOn(person.genauthUserId, held.id))) throw conflict(held);
+    const request = act.requestId;
+    return release({ from: heldFor, ...(shown && { shown }), by, at: at.toISOString(), request }, chosen);
+  }
+
+  async function standsOn(genauthUserId: string, id: string): Promise<boolean> {
+    const { effect } = await ledger.getPerson(personId(genauthUserId));
+    return effect?.for.includes(id) ?? false;
   }
 
   async function release(
     entered: NonNullable<Resignation["released"]>[number],
-    chosen: Partial<Pick<Resignation, "userId" | "person">> = {},
+    chosen: Partial<Pick<Resignation, "resolvedAs" | "person">> = {},
   ): Promise<Resignation | undefined> {
     const { released = [], leavesAt } = resignation;
     const isToCome = leavesAt !== undefined && at.getTime() < Date.parse(leavesAt);
@@ -83,7 +98,7 @@ const cancellable: ReadonlySet<Status> = new Set(["scheduled", "accepted", "held
 function choose(
   { candidates = [], person, userId }: Extract<Resignation, { status: "held" }>,
   { genauthUserId, userId: named }: Act,
-): Partial<Pick<Resignation, "userId" | "person">> | undefined {
+): Partial<Pick<Resignation, "resolvedAs" | "person">> | undefined {
   if (candidates.length === 0) {
     if (genauthUserId === undefined && named === undefined) return undefined;
     throw malformed("genauthUserId and userId are for what is held for ambiguous: leave them out");
@@ -100,7 +115,7 @@ function choose(
   }
   const { genauthUserId: id, name } = chosen;
   return {
-    userId: chosen.userId ?? userId,
+    ...(chosen.userId !== undefined && chosen.userId !== userId && { resolvedAs: chosen.userId }),
     ...(id === undefined ? { person } : { person: { genauthUserId: id, ...(name && { name }) } }),
   };
 }

@@ -111,7 +111,7 @@ export function createPeople(table: Table) {
     },
 
     /** Notes the GenAuth user that a relation leads to. */
-    async noteUser(relation: SyncRelation, genauthUserId: string, now: Date): Promise<void> {
+    async noteUser(relation: string, genauthUserId: string, now: Date): Promise<void> {
       await table.update({
         key: { id: relationId(relation) },
         expression: "SET #user = :user, expiresAt = :expiresAt",

@@ -113,6 +113,8 @@ const releaseSchema = z.object({
   shown: z.optional(shownSchema),
   by: z.string(),
   at: instant,
+  /** The request that released it: repeated, it releases nothing more. */
+  request: z.optional(z.string()),
 });
 
 /** A release of the version before answered for every hold that there was. */
@@ -154,7 +156,9 @@ const common = {
     ),
   ),
   /** Who refused it. */
-  cancelled: z.optional(z.object({ by: z.string(), at: instant, why: z.optional(z.string()) })),
+  cancelled: z.optional(
+    z.object({ by: z.string(), at: instant, why: z.optional(z.string()), request: z.optional(z.string()) }),
+  ),
   /** The returns that its hold by the returns' brake saw: up to these it is an operator's matter. */
   returnsHeld: z.optional(countsSchema),
   /** It has a place in the returns' brake's log. */
@@ -167,6 +171,8 @@ const common = {
   waits: z.optional(z.number()),
   /** The user that it was first resolved to, as GenAuth knows them. For operators' eyes, never for a log. */
   person: z.optional(z.object({ genauthUserId: z.string(), name: z.optional(z.string()) })),
+  /** The relation under which GenAuth knows them, where an operator said that it is another one than was told. */
+  resolvedAs: z.optional(syncRelationSchema),
   /** With a grace period: when the call that cannot be undone is due. */
   resignAfter: z.optional(instant),
   /** Somebody said that the person is back, and they were resigned all the same: what was told of it. */

@@ -36,10 +36,9 @@ export function createCall(parts: CallParts) {
     const { effect, departure, personId, owner, facts } = turn;
     if (now().getTime() > Date.parse(turn.until)) return false;
     if (isDeepStrictEqual(plain(effect), plain(next))) return true;
-    if (effect.state !== next.state && !isDoubt(next)) {
-      const others = effect.for.filter((id) => id !== departure.id);
-      await Promise.all(others.map((id) => ledger.wake(id, now())));
-    }
+    const hasEnded = effect.state !== next.state && !isDoubt(next);
+    const others = effect.for.filter((id) => id !== departure.id && (hasEnded || !next.for.includes(id)));
+    await Promise.all(others.map((id) => ledger.wake(id, now())));
     return ledger.saveEffect(personId, owner, next, facts.relations, now(), sessions);
   }
 
@@ -79,7 +78,10 @@ export function createCall(parts: CallParts) {
         return { ...begun, state: "resigning", for: standing, by: id, prev };
       case "suspend": {
         const { answeredAt, changedAt, ...fresh } = begun;
-        const resignAfter = effect.resignAfter ?? later(at, settings.graceDays * 86_400);
+        const anew = later(at, settings.graceDays * 86_400);
+        // A day that is over is no grace period.
+        const isToCome = effect.resignAfter !== undefined && Date.parse(effect.resignAfter) > at.getTime();
+        const resignAfter = isToCome ? effect.resignAfter : anew;
         return { ...fresh, state: "suspending", for: standing, by: id, hadCall: true, prev, resignAfter };
       }
       case "give back":

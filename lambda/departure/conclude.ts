@@ -95,7 +95,9 @@ export function createConclusions(parts: ConcludeParts) {
   }
 
   async function close(turn: Turn, decision: Closing): Promise<Next> {
-    if (!(await saveEffect(turn, decision.effect))) return { inSeconds: 1 };
+    // Where nothing of ours is left, nobody's sessions are ended any more.
+    const sessions = decision.as === "cancelled" && decision.effect.state === "none" ? "drop" : undefined;
+    if (!(await saveEffect(turn, decision.effect, sessions))) return { inSeconds: 1 };
     const closed = await writeClosed(turn, decision);
     if (!closed) return { inSeconds: 1 };
     await deliver(closed);

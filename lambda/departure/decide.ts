@@ -11,6 +11,8 @@ export interface Facts {
   readonly seen: Seen;
   /** The first gate that is closed for this departure and not released (`gates.ts`). */
   readonly gate?: Gate | undefined;
+  /** The relation leads to somebody else today: what is said at it is not said of this person. */
+  readonly isOtherUser?: boolean | undefined;
   /** The id that this person had at their source before, where it was renamed. */
   readonly former?: string | undefined;
   /** The id under which GenAuth knows somebody whose id differs by its case alone. */
@@ -58,7 +60,7 @@ export type Decision = Step & { readonly row: string; readonly effect: Effect; r
 export function decide(facts: Facts): Decision {
   let { effect } = facts;
   for (let round = 0; round < 5; round += 1) {
-    const known = { ...facts, effect, verdict: verdictOf(facts.departure, facts.returns) };
+    const known = { ...facts, effect, verdict: verdictOfPerson(facts) };
     const fitting = table.find(({ when, seen }) => when(known) && (!seen || seen.includes(facts.seen.state)));
     if (!fitting) throw new Error(`No row for a departure that is ${facts.departure.status}`);
     const step = fitting.step(known);
@@ -66,6 +68,12 @@ export function decide(facts: Facts): Decision {
     effect = step.effect;
   }
   throw new Error("The table of decisions does not end");
+}
+
+/** What is said at an id that somebody else has today calls nothing off. */
+function verdictOfPerson({ departure, returns, isOtherUser }: Facts): Verdict {
+  const verdict = verdictOf(departure, returns);
+  return verdict === "own" && isOtherUser ? "unclear" : verdict;
 }
 
 type Known = Facts & { readonly verdict: Verdict };
@@ -207,9 +215,13 @@ function becomeResigned({ effect, seen, now }: Known) {
 }
 
 /** A suspension that GenAuth shows and that is ours stands; otherwise nothing of ours does. */
-function settleSuspension({ effect, seen, settleSeconds }: Known) {
-  const suspended = { ...effect, state: "suspended", prev: "none", changedAt: seen.statusChangedAt } as const;
-  return again(isOurs(effect, seen, settleSeconds) ? suspended : noEffect);
+function settleSuspension(known: Known) {
+  const { effect, seen, settleSeconds } = known;
+  if (isOurs(effect, seen, settleSeconds)) return again({ ...back(known), changedAt: seen.statusChangedAt });
+  if (effect.state !== "suspending" || effect.prev === "none") return again(noEffect);
+  // It was to be suspended once more, for one more departure: the others stand on what was there before.
+  const others = effect.for.filter((id) => id !== effect.by);
+  return again(others.length > 0 ? { ...back(known), for: others, by: others[0] } : noEffect);
 }
 
 const back = ({ effect }: Known): Effect => ({ ...effect, state: "suspended", prev: "none" });
@@ -286,8 +298,10 @@ function isReleasedGivenBack({ departure, seen }: Known): boolean {
 }
 
 /** Another departure of the suspended: no call, no place at the brake, the same day. */
-function join({ effect, departure }: Known) {
-  const joined = { ...effect, for: [...effect.for, departure.id].toSorted() };
+function join(known: Known) {
+  const { effect, departure } = known;
+  const { resignAfter } = isDayReached(known) ? suspendedFrom(known) : effect;
+  const joined: Effect = { ...effect, resignAfter, for: [...effect.for, departure.id].toSorted() };
   return { do: "suspended", takesPlace: false, why: alreadyCut, effect: joined } as const;
 }
 
@@ -311,8 +325,13 @@ function closeAbsent({ departure, former, otherCase }: Known) {
 
 /** With a grace period, somebody who is cut off already waits like the suspended, and is given nothing back. */
 function suspendedByOthers({ departure, now, graceDays }: Known) {
-  const resignAfter = new Date(now.getTime() + graceDays * 86_400_000).toISOString();
-  const effect: Effect = { ...noEffect, state: "suspended", for: [departure.id], by: departure.id, resignAfter };
+  const effect: Effect = { ...noEffect, ...suspendedFrom({ now, graceDays }), state: "suspended", for: [departure.id] };
   const why = "The person was cut off already";
-  return { do: "suspended", takesPlace: true, why, effect: { ...effect, calledAt: now.toISOString() } } as const;
+  const by = { by: departure.id, calledAt: now.toISOString() };
+  return { do: "suspended", takesPlace: true, why, effect: { ...effect, ...by } } as const;
 }
+
+/** The day of a suspension that begins now. */
+const suspendedFrom = ({ now, graceDays }: Pick<Facts, "now" | "graceDays">) => ({
+  resignAfter: new Date(now.getTime() + graceDays * 86_400_000).toISOString(),
+});

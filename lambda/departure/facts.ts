@@ -9,7 +9,10 @@ import type { Returned } from "./returns.ts";
 export interface LedgerFacts {
   readonly returns: readonly Returned[];
   /** The departure's own relation. */
+  readonly own: string;
   readonly relation: Relation;
+  /** Every relation that was read, and the user that it last led to. */
+  readonly known: readonly { readonly relation: string; readonly user?: string | undefined }[];
   /** Every relation that was read. */
   readonly relations: readonly string[];
   /** The other departures that stand on the effect. */
@@ -58,7 +61,9 @@ export async function readFacts(
   }
   return {
     returns: [...relations.values()].flatMap(({ returns }) => returns),
+    own: departure.userId,
     relation: relations.get(departure.userId) as Relation,
+    known: [...relations].map(([relation, { user }]) => ({ relation, user })),
     relations: [...relations.keys()].toSorted(),
     others,
     isStopped,

@@ -75,12 +75,16 @@ const isReleasedFor = ({ released = [] }: Resignation, genauthUserId: string) =>
   released.some(({ from, shown }) => from === "ambiguous" && shown?.genauthUserId === genauthUserId);
 
 function ambiguous({ userId, person }: Resignation, { genauthUserId, name }: NonNullable<Names["leadsTo"]>): Gate {
-  const meant = { genauthUserId: person?.genauthUserId, ...(person?.name && { name: person.name }) };
+  const found = { genauthUserId, ...(name && { name }) };
+  if (!person) {
+    const why = `GenAuth knows nobody as ${userId} any more; who had that id before has another one today`;
+    return { heldFor: "ambiguous", why, shown: { genauthUserId }, candidates: [found] };
+  }
   return {
     heldFor: "ambiguous",
     why: `${userId} belongs to another user in GenAuth than when the departure came`,
     shown: { genauthUserId },
-    candidates: [meant, { userId, genauthUserId, ...(name && { name }) }],
+    candidates: [{ ...person }, { userId, ...found }],
   };
 }
 

@@ -31,7 +31,7 @@ type LookParts = { readonly genauth: Pick<GenAuth, "look" | "relations">; readon
 export async function look(parts: LookParts, departure: Resignation, known: string | undefined): Promise<Looked> {
   const { genauth, now } = parts;
   const beganAt = now();
-  const relation = byRelation(departure.userId);
+  const relation = byRelation(departure.resolvedAs ?? departure.userId);
   const [user, relations] = await Promise.all([
     genauth.look(relation),
     genauth.relations(known === undefined ? relation : byUserId(known)),
@@ -52,14 +52,33 @@ export async function look(parts: LookParts, departure: Resignation, known: stri
     return { kind: "other user", genauthUserId: user.data.userId };
   }
   if (isRefused) return seenBy(user, relation);
-  if (known === undefined) return { ...seenBy(user, relation), ...(await lookInOtherCase(genauth, departure.userId)) };
+  if (known === undefined) {
+    const other = await lookInOtherCase(genauth, departure.userId);
+    if (other.kind === "busy" || other.kind === "token_refused") return { kind: "unanswered", outcome: other };
+    if (other.kind === "refused") return seenBy({ kind: "refused", answer: other.answer }, relation);
+    return { ...seenBy(user, relation), ...(other.kind === "done" && { otherCase: other.data }) };
+  }
 
   // The relation is gone, or belongs to somebody else: only the id that was found before still names the person.
   const byId = await genauth.look(byUserId(known));
   if (isUnanswered(byId)) return { kind: "unanswered", outcome: byId };
-  const leadsTo = user.kind === "done" ? { genauthUserId: user.data.userId, ...nameOf(user.data) } : undefined;
-  return { ...seenBy(byId, byUserId(known)), leadsTo };
+  const leadsTo = user.kind === "done" ? user.data : hasOtherId(departure, listed) ? toUser(byId) : undefined;
+  return {
+    ...seenBy(byId, byUserId(known)),
+    ...(leadsTo && { leadsTo: { genauthUserId: leadsTo.userId, ...nameOf(leadsTo) } }),
+  };
 }
+
+/**
+ * Whether the user that the relation once led to has another id at the same provider today: then the departure, which
+ * was never resolved itself, may mean somebody else.
+ */
+const hasOtherId = ({ person, userId }: Resignation, listed: readonly string[]) =>
+  person === undefined && listed.some((one) => one !== userId && providerOf(one) === providerOf(userId));
+
+const providerOf = (relation: string) => relation.slice(0, relation.indexOf(":"));
+
+const toUser = (found: Outcome<User>) => (found.kind === "done" ? found.data : undefined);
 
 export const nameOf = ({ name }: User) => (name ? { name } : {});
 
@@ -89,14 +108,14 @@ const states: Readonly<Record<string, Seen["state"]>> = {
   Resigned: "Resigned",
 };
 
-/** WeCom's ids do not differ by case, and GenAuth's do: the directory's own case may be the lower one. */
-async function lookInOtherCase(
-  genauth: LookParts["genauth"],
-  userId: SyncRelation,
-): Promise<{ otherCase?: Candidate }> {
+/**
+ * WeCom's ids do not differ by case, and GenAuth's do: the directory's own case may be the lower one. A name that has
+ * no other case is not found.
+ */
+async function lookInOtherCase(genauth: LookParts["genauth"], userId: SyncRelation): Promise<Outcome<Candidate>> {
   const lower = userId.toLowerCase() as SyncRelation;
-  if (!userId.startsWith("wechatwork:") || lower === userId) return {};
+  if (!userId.startsWith("wechatwork:") || lower === userId) return { kind: "not_found", answer: {} };
   const found = await genauth.look(byRelation(lower));
-  if (found.kind !== "done") return {};
-  return { otherCase: { userId: lower, genauthUserId: found.data.userId, ...nameOf(found.data) } };
+  if (found.kind !== "done") return found;
+  return { ...found, data: { userId: lower, genauthUserId: found.data.userId, ...nameOf(found.data) } };
 }

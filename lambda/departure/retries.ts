@@ -1,5 +1,5 @@
 import type { Outcome } from "../genauth.ts";
-import { later, type Resignation, sweepAfterSeconds } from "../resignation.ts";
+import { isFinal, later, type Resignation, sweepAfterSeconds } from "../resignation.ts";
 import { ageStart } from "./gates.ts";
 import { codesOf, type createRecords } from "./record.ts";
 import { hasRunOut, retryDelaySeconds } from "./retry.ts";
@@ -35,6 +35,8 @@ export function createRetries(parts: TurnParts & { readonly records: ReturnType<
     // The first turn after its moment was in time: GenAuth's own failure makes nobody stale.
     const isInTime = now().getTime() - ageStart(departure) <= settings.maxEventAgeSeconds * 1_000;
     const ageJudgedFor = isInTime ? ageOf(departure) : departure.ageJudgedFor;
+    // What GenAuth answered to the resignation itself stays on what is at its end.
+    if (isFinal(departure)) return comeBack(departure, inSeconds);
     return comeBack(departure, inSeconds, { attempts, genauth: outcome.answer, ageJudgedFor });
   }
 

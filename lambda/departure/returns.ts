@@ -19,9 +19,9 @@ export type Verdict = "own" | "unclear" | "no";
 /** Judges a departure by every return that was said of the person. */
 export function verdictOf(departure: Resignation, returns: readonly Returned[]): Verdict {
   const { from, to } = momentOf(departure);
-  const isHeldByBrake = departure.returnsHeld !== undefined && covers(departure.returnsHeld, returns);
+  const isHeldByBrake = (one: Returned) => departure.returnsHeld !== undefined && covers(departure.returnsHeld, [one]);
   const isOwn = (one: Returned) => isOwnReturn(departure, one) && Date.parse(one.from) > to.getTime();
-  if (!isHeldByBrake && returns.some(isOwn)) return "own";
+  if (returns.some((one) => isOwn(one) && !isHeldByBrake(one))) return "own";
 
   const released = (departure.released ?? []).filter((release) => release.from === "returned");
   const isReleased = (one: Returned) => released.some(({ shown }) => covers(shown?.returns ?? {}, [one]));

@@ -72,7 +72,7 @@ export function createTurn(parts: TurnParts) {
     let known = departure.person?.genauthUserId ?? (await ledger.getRelation(departure.userId)).user;
     for (let users = 0; users < maxUsers; users += 1) {
       if (known === undefined) {
-        const first = await genauth.look(byRelation(departure.userId));
+        const first = await genauth.look(byRelation(departure.resolvedAs ?? departure.userId));
         if (first.kind === "busy" || first.kind === "token_refused") return retries.retry(departure, first);
         if (first.kind === "done") known = first.data.userId;
       }
@@ -166,13 +166,19 @@ export function createTurn(parts: TurnParts) {
     if ("leasedUntil" in former) return { inSeconds: secondsUntil(former.leasedUntil) + 1 };
     const relations = [...looked.relations, ...(person.relations ?? [])];
     const facts = await readFacts(ledger, departure, former.effect, relations);
-    if (!hasTurn(departure, former.effect, facts.returns, now())) return "done";
-    if (known !== undefined && known === looked.user?.userId && !looked.leadsTo && facts.relation.user !== known) {
-      await ledger.noteUser(departure.userId, known, now());
-    }
+    if (!hasTurn(departure, former.effect, facts.returns, now())) return endWithoutTurn(departure);
+    if (known !== undefined && known === looked.user?.userId && !looked.leadsTo)
+      await noteRelations(known, looked, facts);
     const named = nameDeparture(departure, looked);
     const turn: Turn = { departure: named, personId: key, ...lease, effect: person.effect ?? noEffect, facts, looked };
     return carryOut(turn, decideOn(turn, former.effect, isToCome ? at : now()));
+  }
+
+  /** What is said at any relation of the user wakes what is known of them. */
+  async function noteRelations(known: string, { relations }: Turn["looked"], facts: LedgerFacts): Promise<void> {
+    const theirs = facts.known.filter(({ relation }) => relation === facts.own || relations.includes(relation));
+    const unnoted = theirs.filter(({ user }) => user !== known);
+    await Promise.all(unnoted.map(({ relation }) => ledger.noteUser(relation, known, now())));
   }
 
   /** The departure with the user that it was first resolved to. */
@@ -185,7 +191,7 @@ export function createTurn(parts: TurnParts) {
     const { relations, leadsTo, seen, otherCase } = looked;
     const gate = closedGate(departure, { relations, leadsTo }, settings, at);
     return decide({
-      ...{ departure, effect, seen, gate, otherCase },
+      ...{ departure, effect, seen, gate, otherCase, isOtherUser: leadsTo !== undefined },
       ...{ returns: facts.returns, former: facts.relation.former, isStopped: facts.isStopped },
       ...{ graceDays: settings.graceDays, settleSeconds: settings.genauth.settleSeconds, now: at },
     });
