@@ -88,7 +88,8 @@ function deliver(state: State, { kind, source, at }: Mail): State {
   const items = state.items.map((item) => {
     const { record } = item;
     const waits = record.userId === relation && (!isFinal(record) || record.status === "failed");
-    return waits || state.effect.for.includes(record.id) ? { ...item, hasMessage: true } : item;
+    const stands = state.isKnown[source] && state.effect.for.includes(record.id);
+    return waits || stands ? { ...item, hasMessage: true, isSaid: true } : item;
   });
   return { ...state, returns, said, items };
 }
@@ -104,7 +105,7 @@ function enter(state: State, source: number, at: string, more: object): State {
   } as unknown as Resignation;
   const item: Item = {
     ...{ record, source, isCancelledByOperator: false, isApproved: false, told: [], hasMessage: true, due: "soon" },
-    isNeverKnown: false,
+    ...{ isSaid: false, isNeverKnown: false },
   };
   return { ...state, items: [...state.items, item] };
 }
@@ -176,7 +177,7 @@ function* administratorActs(state: State, setup: Setup): Generator<Next> {
   const mayArrive = isDoubt(effect) && !isSettled(state, setup);
   const set = (status: (typeof person)["status"], story: string): Next => {
     const isUndone = person.status === "Resigned";
-    // What was carried out and undone before our first look has never arrived, as far as anybody can see.
+    // What was carried out and undone before our first look has never arrived, as far as a look can show.
     const isOverDoubt = isDoubt(effect) && status === "Activated";
     const changes = {
       ...{ status, by: "hand" as const, isResignedInWindow: status === "Resigned" && isInWindow },

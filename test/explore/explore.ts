@@ -1,5 +1,5 @@
 /**
- * Explores every scenario with and without a grace period: `node test/person/explore.ts --states 3000000`.
+ * Explores every scenario with and without a grace period: `node test/explore/explore.ts --states 3000000`.
  * `--only <text>`: scenarios whose names contain it. `--walks <n>`: random walks besides. `--mutants`: which wrong
  * rows are noticed, by what, and in how many steps.
  */

@@ -85,20 +85,22 @@ function* nextOf(state: State, setup: Setup): Generator<Next> {
   for (const [label, next] of workersGo(state, setup)) yield [label, settle(next, setup)];
 }
 
-/** A message too many ends without a turn, and takes what is at rest off the list of what is due. */
+/** `endWithoutTurn` of `turn.ts`: a message too many is gone, and what has no turn is off the list of what is due. */
 function settle(state: State, setup: Setup): State {
   if (!state.items.some(({ hasMessage, due }) => hasMessage || due === "soon")) return state;
   const items = state.items.map((item) => {
     const { record, hasMessage, due } = item;
     if ((!hasMessage && due !== "soon") || record.status === "resigning" || mayHaveTurn(item, state, setup))
       return item;
-    const rests = (isFinal(record) || record.status === "held") && record.retryAt === undefined && due === "soon";
-    return hasMessage || rests ? { ...item, hasMessage: false, due: rests ? undefined : due } : item;
+    // The suspended wait for their day.
+    const isAtRest = isFinal(record) || record.status === "held";
+    const next = due !== "soon" ? due : isAtRest ? undefined : "day";
+    return { ...item, hasMessage: false, isSaid: false, due: next };
   });
   return items.some((item, index) => item !== state.items[index]) ? { ...state, items } : state;
 }
 
-/** What nobody has to do, and no fault: with these alone every state must come to rest. */
+/** What comes of itself, and no fault: with these alone every state must come to rest. */
 const isCalm = (label: string) =>
   !/^(lark|wechatwork|the operator (orders|cancels|approves|stops)|the administrator|the person|the relation|an hour)/.test(
     label,

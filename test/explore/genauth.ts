@@ -98,7 +98,7 @@ function judgeCall(before: State, one: Executed, setup: Setup): State {
   return state;
 }
 
-/** GenAuth shows them active by somebody's hand after our call, and this was said before it. */
+/** GenAuth shows them active by a hand after our call, and this was said before it. */
 function isAgainstHand({ person, cutAt }: State, { record, isApproved }: Item): boolean {
   if (person.status !== "Activated" || person.by !== "hand" || person.undoneAt === undefined) return false;
   if (isApproved || person.isInWindow || person.resignedFor === record.id || !cutAt) return false;

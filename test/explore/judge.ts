@@ -1,11 +1,11 @@
 /** The nine invariants, judged where nothing moves: by what GenAuth shows and by what was really said. */
 import { isDoubt } from "../../lambda/departure/effect.ts";
-import { isFinal } from "../../lambda/resignation.ts";
+import { hasTurn } from "../../lambda/departure/has-turn.ts";
 import { isRefuted } from "./genauth.ts";
-import { hasCome, type Item, type Setup, type State, toCome } from "./state.ts";
-import { hasTurn, mayHaveTurn } from "./turns.ts";
+import { hasCome, type Item, nowOf, type Setup, type State, toCome } from "./state.ts";
+import { mayHaveTurn } from "./turns.ts";
 
-/** Nothing undelivered, no turn under way, no departure whose turn anybody would begin. */
+/** Nothing undelivered, no turn under way, and no departure is about to have a turn. */
 export function isAtRest(state: State, setup: Setup): boolean {
   if (state.mail.length > 0 || state.late || state.workers.some(Boolean)) return false;
   return !state.items.some((item) => isAwake(item) && mayHaveTurn(item, state, setup));
@@ -52,7 +52,7 @@ function* ofThePerson(state: State, setup: Setup): Generator<string> {
 const isOwned = ({ record: { status } }: Item) => status === "held" || status === "failed" || status === "scheduled";
 
 function* ofDeparture(state: State, item: Item, setup: Setup): Generator<string> {
-  const { record, told, due, isCancelledByOperator, isNeverKnown } = item;
+  const { record, told, isCancelledByOperator, isNeverKnown } = item;
   const { status, id } = record;
   if ((status === "accepted" && !state.isStopped) || status === "resigning") yield `6 ${status} at rest`;
   if (status === "cancelled" && !isCancelledByOperator && !isRefuted(state, item)) {
@@ -79,11 +79,11 @@ function* ofDeparture(state: State, item: Item, setup: Setup): Generator<string>
   if (status === "cancelled" && !told.includes("called_off") && !told.includes("given_back")) {
     yield "7 cancelled, and nobody was told";
   }
-  const isLeftOver = (isFinal(record) || status === "held") && record.retryAt !== undefined && due === "soon";
-  if (isLeftOver && !mayHaveTurn(item, state, setup)) yield "8 never off the list of what is due";
   if (state.isStopped || isAwake(item) || isToCome) return;
+  // Cancelled once more is no change: a hand undid what it had carried out.
+  if (status === "cancelled" && effect.state === "resigned" && !isCutOff) return;
   if (mayHaveTurn(item, state, setup)) yield `8 ${status} has a turn, and nobody wakes it`;
-  else if (hasTurn(record, effect, state.returns))
+  else if (hasTurn(record, effect, state.returns, nowOf(state, setup)))
     yield `8 ${status} has a turn by the table, and none by the question before it`;
 }
 

@@ -1,4 +1,4 @@
-/** The table with one row broken each: whoever explores must notice. */
+/** The table with one row broken each: the explorer must notice. */
 import { type Decision, decide, type Facts, type Step } from "../../lambda/departure/decide.ts";
 import { type Effect, noEffect } from "../../lambda/departure/effect.ts";
 import { countsOf } from "../../lambda/departure/returns.ts";

@@ -66,9 +66,11 @@ export interface Item {
   readonly told: readonly string[];
   /** A message with its id is in the queue. */
   readonly hasMessage: boolean;
+  /** A return sent it: every fact has to be read before the turn is denied. */
+  readonly isSaid: boolean;
   /** When the sweep finds it. `start`: when the stop is over. */
   readonly due: "soon" | "day" | "start" | undefined;
-  /** Nobody was there under its relation, and it had never been known. */
+  /** GenAuth knew no user of its relation, and no user had been known before. */
   readonly isNeverKnown: boolean;
 }
 
@@ -82,7 +84,7 @@ export interface Person {
   readonly hasRelation: boolean;
   /** The tick at which a hand ended a resignation. */
   readonly undoneAt?: number;
-  /** A hand acted where nobody could see it (W2). */
+  /** A hand acted where no look could show it (W2). */
   readonly isInWindow?: boolean;
   /** A hand resigned them between our look and our call. */
   readonly isResignedInWindow?: boolean;
@@ -116,15 +118,19 @@ export interface Pending {
 export interface Worker {
   readonly at: "read" | "look" | "decide" | "claim" | "mean" | "again" | "call" | "answered" | "effect" | "write";
   readonly id: string;
+  /** A return woke it. */
+  readonly isSaid: boolean;
   /** Its lease lives. */
   readonly isOwner: boolean;
-  /** Somebody else wrote the departure since it was read. */
+  /** The departure was written since it was read. */
   readonly isStale: boolean;
   readonly record?: Resignation;
   /** As it stands in the ledger, as far as this worker knows. */
   readonly effect: Effect;
   readonly seen?: Seen;
   readonly isGone?: boolean;
+  /** The departure's day was to come when the turn began. */
+  readonly isToCome?: boolean;
   readonly callsByRelation?: boolean;
   readonly call?: Call;
   readonly before?: Effect;
@@ -153,7 +159,8 @@ export interface State {
   readonly late?: { readonly call: Call; readonly id: string; readonly known: number } | undefined;
   readonly isProtected: boolean;
   readonly isStopped: boolean;
-  readonly isKnown: boolean;
+  /** Which relations' user is known in the ledger. */
+  readonly isKnown: readonly boolean[];
   /** Returns have a brake. */
   readonly hasReturnBrake: boolean;
   /** Ids that passed each brake, and how many returns did within the hour. */
@@ -203,7 +210,7 @@ export const startOf = (setup: Setup): State => ({
     ...{ status: "Activated", by: "nobody", before: "Activated", beforeBy: "nobody" },
     ...{ changedAt: iso(baseMs), hasRelation: true },
   },
-  ...{ workers: [undefined, undefined], isProtected: false, isStopped: false, isKnown: false },
+  ...{ workers: [undefined, undefined], isProtected: false, isStopped: false, isKnown: [false, false] },
   hasReturnBrake: setup.returnPlaces !== undefined,
   ...{ passed: [], returned: [], inHour: 0, tells: setup.tells, budget: setup.budget, broken: [] },
 });
@@ -238,7 +245,7 @@ export const broken = (state: State, what: string): State =>
 export function keyOf(state: State): string {
   const workers = state.workers.map(nameOf).sort();
   const { tick, fine, marks, lease, isProtected, isStopped, isKnown, inHour, cutAt, tells } = state;
-  const flags = `${+isProtected}${+isStopped}${+isKnown}${inHour}${lease[0]}`;
+  const flags = `${+isProtected}${+isStopped}${isKnown.map(Number)}${inHour}${lease[0]}`;
   const parts = [person, mail, returns, said, items, effect, late, passed, returned, budget, broken_];
   return `${tick}.${fine}.${marks}.${flags}.${workers}.${tells}.${cutAt ?? ""}.${parts.map((part) => part(state))}`;
 }

@@ -1,8 +1,9 @@
 /** A worker's turn in steps, as `lambda/departure/{turn,call,conclude,retries}.ts` go: anything may happen between two. */
 import type { Call, Decision, Gate } from "../../lambda/departure/decide.ts";
-import { type Effect, isDoubt, noEffect, type Seen } from "../../lambda/departure/effect.ts";
+import { type Effect, isDoubt, isOurs, noEffect, type Seen } from "../../lambda/departure/effect.ts";
 import { closedGate } from "../../lambda/departure/gates.ts";
-import { countsOf, covers, type Returned, verdictOf } from "../../lambda/departure/returns.ts";
+import { hasTurn } from "../../lambda/departure/has-turn.ts";
+import { countsOf, covers, verdictOf } from "../../lambda/departure/returns.ts";
 import { moveTo, precededBy, type Resignation, type Status } from "../../lambda/resignation.ts";
 import { execute } from "./genauth.ts";
 import {
@@ -27,40 +28,15 @@ import {
 
 export type Next = readonly [story: string, state: State];
 
-/** `hasTurn` of `turn.ts`: which turns there are, by the status. */
-export function hasTurn(record: Resignation, effect: Effect, returns: readonly Returned[]): boolean {
-  const { id, status, backAfterResigned } = record;
-  const isIn = effect.for.includes(id);
-  const isCarriedOut = effect.state === "resigned" && effect.by === id;
-  switch (status) {
-    case "scheduled":
-    case "accepted":
-    case "resigning":
-      return true;
-    case "held":
-    case "failed":
-      return verdictOf(record, returns) === "own";
-    case "suspended":
-      return (
-        effect.state !== "suspended" || !isIn || effect.resignAfter === hasCome || verdictOf(record, returns) !== "no"
-      );
-    case "cancelled":
-      return (isIn && (isDoubt(effect) || effect.state === "suspended")) || isCarriedOut;
-    case "resigned": {
-      const against = returns.filter((one) => verdictOf(record, [one]) !== "no");
-      return isCarriedOut && !covers(backAfterResigned?.returns ?? {}, against);
-    }
-    default:
-      return false;
-  }
-}
-
-/** `mayHaveTurn` of `turn.ts`: before the lease, by the returns of its own relation alone. */
-export function mayHaveTurn({ record }: Item, state: State, setup: Setup): boolean {
-  if (record.status === "resigning") return state.lease !== "held";
+/** `mayHaveTurn` of `turn.ts`: before the lease, by the returns of its own relation alone, unless a return woke it. */
+export function mayHaveTurn({ record, isSaid }: Item, state: State, setup: Setup): boolean {
+  const { status, userId } = record;
+  if (status === "resigning") return state.lease !== "held";
   if (setup.isBroken?.gate) return true;
-  const own = state.returns.filter(({ relation }) => relation === record.userId);
-  return hasTurn(record, state.effect, own);
+  if (status === "duplicate" || status === "not_found") return false;
+  if (isSaid || status === "accepted" || status === "scheduled") return true;
+  const own = state.returns.filter(({ relation }) => relation === userId);
+  return hasTurn(record, state.effect, own, nowOf(state, setup));
 }
 
 /** Every turn that may begin, and every next step of those that have. */
@@ -86,7 +62,9 @@ function* begins(state: State, index: number, setup: Setup): Generator<Next> {
   for (const item of state.items) {
     const { id } = item.record;
     if (!mayHaveTurn(item, state, setup)) continue;
-    const worker: Worker = { at: "look", id, isOwner: true, isStale: false, effect: state.effect };
+    const worker: Worker = {
+      ...{ at: "look", id, isSaid: item.isSaid, isOwner: true, isStale: false, effect: state.effect },
+    };
     if (setup.readsBefore) {
       const reading = { ...worker, at: "read", isOwner: false } as const;
       yield [`worker ${index + 1} reads ${id}`, withWorker(state, index, reading)];
@@ -95,18 +73,22 @@ function* begins(state: State, index: number, setup: Setup): Generator<Next> {
 }
 
 const take = (state: State, index: number, worker: Worker): State => ({
-  ...withWorker(withItem(state, worker.id, { hasMessage: false }), index, worker),
+  ...withWorker(withItem(state, worker.id, { hasMessage: false, isSaid: false }), index, worker),
   lease: "held",
 });
 
 function die(state: State, index: number, worker: Worker): State {
-  const left = withWorker(withItem(state, worker.id, { hasMessage: true }), index, undefined);
+  const left = withWorker(sendBack(state, worker), index, undefined);
   return worker.isOwner ? { ...left, lease: "left" } : left;
 }
 
+/** The message that woke the turn is in the queue again. */
+const sendBack = (state: State, { id, isSaid }: Worker): State =>
+  withItem(state, id, { hasMessage: true, isSaid: isSaid || itemOf(state, id).isSaid });
+
 /** The turn ends, and so does the lease. `comesAgain`: its message goes back. */
 function leave(state: State, index: number, worker: Worker, comesAgain: boolean): State {
-  const left = withWorker(comesAgain ? withItem(state, worker.id, { hasMessage: true }) : state, index, undefined);
+  const left = withWorker(comesAgain ? sendBack(state, worker) : state, index, undefined);
   return worker.isOwner ? { ...left, lease: "free" } : left;
 }
 
@@ -165,49 +147,54 @@ function* looks(state: State, index: number, worker: Worker, setup: Setup): Gene
   const beganAt = isDoubt(worker.effect) ? nowOf(state, setup) : new Date(0);
   const blind: Seen = { state: "blind", beganAt, serverAheadMs: 0 };
   if (record.leavesAt === toCome) {
-    yield go(`reads ${worker.id}, whose day is to come`, blind);
+    yield go(`reads ${worker.id}, whose day is to come`, blind, { isToCome: true });
     return;
   }
-  const isGone = source !== 1 && !person.hasRelation && !isKnown;
+  const isGone = source !== 1 && !person.hasRelation && !isKnown[0];
   const mark = setup.hasNoMarks ? { updatedAt: person.changedAt } : { statusChangedAt: person.changedAt };
   const seen: Seen = isGone
     ? { state: "absent", beganAt, serverAheadMs: 0 }
     : { state: person.status, ...(person.status !== "absent" && mark), beganAt, serverAheadMs: 0 };
-  const noted = isGone || source === 1 ? state : { ...state, isKnown: true };
   const callsByRelation = source === 1 || person.hasRelation;
-  yield go(`looks: ${seen.state}`, seen, { ...(isGone && { isGone }), callsByRelation }, noted);
+  yield go(`looks: ${seen.state}`, seen, { ...(isGone && { isGone }), callsByRelation });
   if (may(state, "refuseLook")) yield go("looks: refused", blind, {}, spend(state, "refuseLook"));
   if (may(state, "busyLook")) {
     const unanswered = spend(state, "busyLook");
-    yield concludeWith(unanswered, index, read, comeBack(record, worker.effect), "looks: busy");
+    yield writeLater(unanswered, index, read, comeBack(record, worker.effect), "looks: busy");
     const isOpen = ["accepted", "resigning", "suspended", "scheduled"].includes(record.status);
     const own = state.returns.filter(({ relation }) => relation === record.userId);
     if (may(state, "giveUp") && isOpen && verdictOf(record, own) !== "own") {
       const givenUp = spend(unanswered, "giveUp");
-      yield concludeWith(givenUp, index, read, failed(worker.effect), "looks: busy, gives up");
+      yield writeLater(givenUp, index, read, failed(worker.effect), "looks: busy, gives up");
     }
   }
 }
 
 /** Reads what was said, asks whether there is a turn at all, and decides. */
 function* decides(state: State, index: number, worker: Worker, setup: Setup): Generator<Next> {
-  const read = worker.record as Resignation;
-  // Its day may come while GenAuth is looked at.
-  const { leavesAt } = itemOf(state, worker.id).record;
-  const record = (leavesAt ? { ...read, leavesAt } : read) as Resignation;
+  const record = worker.record as Resignation;
   const known = worker.isGone ? noEffect : worker.effect;
-  if (!setup.isBroken?.gate && !hasTurn(record, known, state.returns)) {
+  if (!setup.isBroken?.gate && !hasTurn(record, known, state.returns, nowOf(state, setup))) {
     yield ["has no turn any more", leave(state, index, worker, false)];
     return;
   }
-  yield carryOut(state, index, { ...worker, record }, known, setup);
+  yield carryOut(noteUser(state, worker), index, worker, known, setup);
+}
+
+/** The relation's user is known from now on, where the look showed one. */
+function noteUser(state: State, { id, seen, isGone }: Worker): State {
+  const relation = itemOf(state, id).source === 1 ? 1 : 0;
+  const isShown = !isGone && seen?.state !== "blind" && seen?.state !== "absent";
+  return isShown && !state.isKnown[relation] ? { ...state, isKnown: state.isKnown.with(relation, true) } : state;
 }
 
 function carryOut(state: State, index: number, worker: Worker, known: Effect, setup: Setup): Next {
   const record = worker.record as Resignation;
   const gate = gateOf(state, record, setup);
+  // Its day was to come when the turn began: that holds for the whole decision.
+  const departure = worker.isToCome ? { ...record, leavesAt: toCome } : record;
   const decision = setup.decide({
-    ...{ departure: record, effect: known, returns: state.returns, seen: worker.seen as Seen, gate },
+    ...{ departure, effect: known, returns: state.returns, seen: worker.seen as Seen, gate },
     ...{ isStopped: isStopped(state, setup), graceDays: setup.graceDays, settleSeconds, now: nowOf(state, setup) },
   });
   const effect = normal(decision.effect);
@@ -221,7 +208,7 @@ function carryOut(state: State, index: number, worker: Worker, known: Effect, se
           state,
           index,
           worker,
-          { effect, status: "held", fields, tell: "held", comesAgain: false },
+          { effect: normal(decision.settled), status: "held", fields, tell: "held", comesAgain: false },
           "is held by the brake",
         );
       }
@@ -266,7 +253,8 @@ function asksReturnsBrake(state: State, index: number, worker: Worker, effect: E
     const counted = isBraked
       ? { ...state, inHour: state.inHour + 1, returned: [...state.returned, record.id].sort() }
       : state;
-    const placed = { ...worker, record: { ...record, hasReturnPlace: true } as Resignation };
+    const { isToCome, ...asked } = worker;
+    const placed = { ...asked, record: { ...record, hasReturnPlace: true } as Resignation };
     return carryOut(counted, index, placed, effect, setup);
   }
   const returns = countsOf(state.returns);
@@ -288,6 +276,8 @@ function pendingOf(decision: Decision, effect: Effect, worker: Worker, state: St
     case "suspended":
       return { ...once, status: "suspended", fields: { resignAfter }, due: "day", tell: "suspended" };
     case "close":
+      if (decision.as === "cancelled")
+        return { ...once, status: "cancelled", fields: { resignAfter: undefined }, tell: decision.tell };
       if (decision.as !== "resigned") return { ...once, status: decision.as, tell: decision.tell };
       if (!decision.tell) return { ...once, status: "resigned", tell: "resigned" };
       return {
@@ -330,11 +320,20 @@ function comeBack(record: Resignation, effect: Effect): Pending {
 }
 
 const failed = (effect: Effect): Pending => ({ effect, status: "failed", tell: "failed", comesAgain: false });
-/** The effect first, where it is another than the ledger's; the departure second. */
+
+/** The effect first, where it is another than the ledger's; the departure second, and only under the lease. */
 function concludeWith(state: State, index: number, worker: Worker, pending: Pending, story: string): Next {
-  const { call, before, seen, ...rest } = worker;
+  const { call, before, seen, isToCome, ...rest } = worker;
   const isSame = worker.isGone || sameEffect(worker.effect, pending.effect);
-  return [story, withWorker(state, index, { ...rest, pending, at: isSame ? "write" : "effect" })];
+  if (!isSame) return [story, withWorker(state, index, { ...rest, pending, at: "effect" })];
+  if (!worker.isOwner) return [`${story}, and has lost its lease`, leave(state, index, worker, true)];
+  return writeLater(state, index, worker, pending, story);
+}
+
+/** The departure alone: the effect is as it was. */
+function writeLater(state: State, index: number, worker: Worker, pending: Pending, story: string): Next {
+  const { call, before, seen, isToCome, ...rest } = worker;
+  return [story, withWorker(state, index, { ...rest, pending, at: "write" })];
 }
 
 function sameEffect(one: Effect, other: Effect): boolean {
@@ -342,13 +341,15 @@ function sameEffect(one: Effect, other: Effect): boolean {
   return [...names].every((name) => String(one[name]) === String(other[name]));
 }
 
-/** `saveEffect` of `call.ts`: all others that stand on it are made due first. */
+/** `saveEffect` of `call.ts`: all others that stand on it are made due first, each with a version of its own. */
 function saveEffect(state: State, worker: Worker, next: Effect, setup: Setup): State {
   const { effect, id } = worker;
   if (sameEffect(effect, next)) return state;
   let saved: State = { ...state, effect: next };
   if (effect.state !== next.state && !isDoubt(next) && !setup.isBroken?.waking) {
-    for (const other of effect.for) if (other !== id) saved = withItem(saved, other, { due: "soon" });
+    for (const other of effect.for.filter((one) => one !== id)) {
+      saved = othersAreStale(withItem(saved, other, { due: "soon" }), other);
+    }
   }
   const isFirst = effect.state === "none" && (next.state === "suspended" || isDoubt(next));
   const hasPlace = state.passed.includes(id) || (worker.record?.released ?? []).some(({ from }) => from === "brake");
@@ -399,7 +400,7 @@ function lacksReturnPlace(state: State, id: string): boolean {
   return state.hasReturnBrake && !itemOf(state, id).isCancelledByOperator && !state.returned.includes(id);
 }
 
-/** Whoever read the departure before may not write it any more. */
+/** The departure has another version now: workers that read it before may not write it any more. */
 export function othersAreStale(state: State, id: string, index = -1): State {
   const workers = state.workers.map((one, other) =>
     one && one.id === id && other !== index && one.record ? { ...one, isStale: true } : one,
@@ -448,10 +449,12 @@ function* means(state: State, index: number, worker: Worker, setup: Setup): Gene
 }
 
 /** `toTry` of `call.ts`. */
-function toTry({ call, before, id }: Worker, state: State, setup: Setup): Effect {
+function toTry({ call, before, id, seen }: Worker, state: State, setup: Setup): Effect {
   const effect = before as Effect;
   const ms = nowMs(state, setup);
-  const begun = { ...effect, calledAt: iso(ms), triedUntil: iso(ms + 120_000) };
+  const isFound = effect.changedAt === undefined && seen !== undefined && isOurs(effect, seen, settleSeconds);
+  const mark = isFound && seen.statusChangedAt ? { changedAt: seen.statusChangedAt } : {};
+  const begun = { ...effect, ...mark, calledAt: iso(ms), triedUntil: iso(ms + 120_000) };
   const prev = effect.state === "suspended" ? ("suspended" as const) : ("none" as const);
   const standing = [...new Set([...effect.for, id])].sort();
   if (call === "resign") return { ...begun, state: "resigning", for: standing, by: id, prev };
@@ -556,7 +559,8 @@ function* concludes(state: State, index: number, worker: Worker, setup: Setup): 
 /** `suspended`, `resigned` and `givenBack` of `call.ts`. */
 function done({ call, effect, id }: Worker, state: State, setup: Setup, isOurs: boolean, hasMark = true): Pending {
   const once = { comesAgain: false };
-  if (call === "give back") return { ...once, effect: noEffect, status: "cancelled", tell: "given_back" };
+  if (call === "give back")
+    return { ...once, effect: noEffect, status: "cancelled", fields: { resignAfter: undefined }, tell: "given_back" };
   if (call === "resign")
     return { ...once, effect: { ...effect, state: "resigned", by: id }, status: "resigned", tell: "resigned" };
   const changedAt = hasMark && !setup.hasNoMarks ? state.person.changedAt : undefined;
