@@ -112,6 +112,12 @@ const table: readonly Row[] = [
   // It was carried out.
   { row: "6", when: wasCarriedOut, seen: ["Resigned", "absent"], step: closeCarriedOut },
   { row: "7", when: (f) => f.departure.status === "resigned", step: closeCarriedOut },
+  {
+    row: "6",
+    when: (f) => wasCarriedOut(f) && isCalledOff(f),
+    seen: ["blind"],
+    step: () => ({ do: "wait", for: "look" }),
+  },
 
   // It is called off: by an operator, or by its own source.
   { row: "8", when: (f) => isCalledOff(f) && !isIn(f), step: callOff },

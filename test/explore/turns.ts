@@ -181,11 +181,13 @@ function* decides(state: State, index: number, worker: Worker, setup: Setup): Ge
   yield carryOut(noteUser(state, worker), index, worker, known, setup);
 }
 
-/** The relation's user is known from now on, where the look showed one. */
+/** The user is known from now on at the departure's own relation, and at the other where GenAuth lists it. */
 function noteUser(state: State, { id, seen, isGone }: Worker): State {
-  const relation = itemOf(state, id).source === 1 ? 1 : 0;
   const isShown = !isGone && seen?.state !== "blind" && seen?.state !== "absent";
-  return isShown && !state.isKnown[relation] ? { ...state, isKnown: state.isKnown.with(relation, true) } : state;
+  const own = itemOf(state, id).source === 1 ? 1 : 0;
+  const isListed = [own === 0 || state.person.hasRelation, true];
+  const isKnown = state.isKnown.map((known, relation) => known || isListed[relation] === true);
+  return isShown && isKnown.join() !== state.isKnown.join() ? { ...state, isKnown } : state;
 }
 
 function carryOut(state: State, index: number, worker: Worker, known: Effect, setup: Setup): Next {
