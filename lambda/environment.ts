@@ -28,6 +28,7 @@ const settingsSchema = z.object({
     provider: z.string(),
     userIdField: z.enum(["open_id", "union_id", "user_id"]),
     appId: z.optional(z.string()),
+    tenantKey: z.optional(z.string()),
     strictTimestamp: z.boolean(),
     forwardTo: z.optional(z.string()),
   }),

@@ -9,6 +9,8 @@ export type Metric =
   | "UnusableDeparture"
   | "Renamed"
   | "ScopeNarrowed"
+  | "OtherTenant"
+  | "OddEvent"
   | "StartedFailing"
   | "Silent"
   | "WrongMapping"

@@ -76,11 +76,20 @@ const sections = {
   lark: z
     .object({ encryptKey: z.optional(keys(key)), verificationToken: z.optional(keys(key)) })
     .check(z.refine((lark) => lark.encryptKey ?? lark.verificationToken, "needs encryptKey or verificationToken")),
-  wechatwork: z.object({
-    token: keys(z.string().check(z.regex(/^[A-Za-z0-9]{1,32}$/, "must be 1 to 32 letters and digits"))),
-    encodingAesKey: keys(z.string().check(z.regex(/^[A-Za-z0-9]{43}$/, "must be 43 letters and digits"))),
-    receiveIds: keys(z.string()),
-  }),
+  wechatwork: z
+    .object({
+      token: keys(z.string().check(z.regex(/^[A-Za-z0-9]{1,32}$/, "must be 1 to 32 letters and digits"))),
+      encodingAesKey: keys(z.string().check(z.regex(/^[A-Za-z0-9]{43}$/, "must be 43 letters and digits"))),
+      receiveIds: keys(z.string()),
+      /** The one corp whose people these are. Where there is a single receive id and no suite, it is that one. */
+      corpId: z.optional(key),
+    })
+    .check(
+      z.refine(
+        ({ corpId, receiveIds }) => corpId !== undefined || new Set(receiveIds).size === 1,
+        "needs corpId, which of the receiveIds' corps is yours",
+      ),
+    ),
   slack: z.object({ signingSecret: keys(key) }),
   api: z
     .record(

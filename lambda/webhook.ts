@@ -124,6 +124,7 @@ export function createWebhook(parts: WebhookParts) {
       case "departures": {
         await Promise.all((received.returns ?? []).map((back) => noteReturn(parts, back)));
         const taken = await Promise.all(received.departures.map((departure) => accept(parts, departure)));
+        if (received.renamed) await ledger.noteRename(received.renamed.former, received.renamed.next, now());
         tell(received.notices);
         return received.answer(await Promise.all(taken.map((one) => outcomeOf(one, received.waitSeconds ?? 0))));
       }

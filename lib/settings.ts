@@ -22,7 +22,9 @@ export interface ResignWebhookProps {
     readonly userIdField?: "open_id" | "union_id" | "user_id";
     /** Refuse events of any other app. @default - events of any app that has the keys */
     readonly appId?: string;
-    /** Refuse signed requests whose timestamp is not 10 or 13 digits. @default true */
+    /** The one tenant whose people these are: another tenant's events are answered, counted and do nothing. @default - any tenant's */
+    readonly tenantKey?: string;
+    /** Refuse signed requests whose timestamp is not 10 digits. @default true */
     readonly strictTimestamp?: boolean;
     /** Pass every verified request on to this https address, byte for byte: a Lark app has one event address. @default - nowhere */
     readonly forwardTo?: string;
@@ -135,7 +137,7 @@ export type Settings = Complete<
   Omit<ResignWebhookProps, "domain" | "alarmEmail" | "kmsKeyArn" | "lark" | "wechatwork" | "slack" | "concurrency">
 > &
   Pick<ResignWebhookProps, "domain" | "alarmEmail" | "kmsKeyArn"> & {
-    readonly lark: CompleteBut<"lark", "appId" | "forwardTo">;
+    readonly lark: CompleteBut<"lark", "appId" | "tenantKey" | "forwardTo">;
     readonly wechatwork: CompleteBut<"wechatwork", "forwardTo">;
     readonly slack: CompleteBut<"slack", "appId">;
     readonly concurrency: CompleteBut<"concurrency", "webhookReserved">;
@@ -170,6 +172,7 @@ const schema = z
         provider: z.enum(["lark", "lark-international"]).default("lark"),
         userIdField: z.enum(["open_id", "union_id", "user_id"]).default("open_id"),
         appId: text.optional(),
+        tenantKey: text.optional(),
         strictTimestamp: z.boolean().default(true),
         forwardTo: forwardTo.optional(),
       })

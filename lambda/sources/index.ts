@@ -35,6 +35,7 @@ export type Received =
       /** People who came back. */
       returns?: Return[];
       notices?: Notice[];
+      renamed?: { former: SyncRelation; next: SyncRelation };
       /** How long the answer may wait for the outcome. */
       waitSeconds?: number;
       answer: (taken: Resignation[]) => Answer;

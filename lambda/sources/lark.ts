@@ -2,13 +2,13 @@
  * Lark / Feishu event subscriptions (open.feishu.cn, "request URL" and "encryption"; both clouds speak the
  * same protocol): signature → decryption → `url_verification` or event, schema 2.0 and 1.0.
  */
-import * as z from "zod/mini";
 import { decodeUtf8, json, parseJson, type Request } from "../http.ts";
 import { exactly, isAhead, untimed, withinSecond } from "../moment.ts";
 import { malformed, refused, unreadable } from "../problem.ts";
 import { type Departure, type Moment, syncRelation } from "../resignation.ts";
 import type { Keys } from "../secrets.ts";
-import type { Context, Received, Source } from "./index.ts";
+import { forms, whatItSays } from "./forms.ts";
+import type { Context, Notice, Received, Source } from "./index.ts";
 import { findEvery, isSame, isSameDigest, openAes, sha256, strictBase64 } from "./proof.ts";
 
 export const lark: Source<"lark"> = {
@@ -41,12 +41,13 @@ type Content = Record<string, unknown>;
  */
 function verify(request: Request, { keys, settings, now }: Context<"lark">): { isSigned: boolean; content: Content } {
   const { encryptKey } = keys;
-  if (!encryptKey) return { isSigned: false, content: parseUnproven(request.body) };
-
   const signature = request.headers["x-lark-signature"];
-  if (signature === undefined) {
-    const { encrypt } = parseUnproven(request.body);
-    return { isSigned: false, content: decryptUnproven(encrypt, encryptKey) };
+  if (!encryptKey || signature === undefined) {
+    const content = parseUnproven(request.body);
+    if (!encryptKey && "encrypt" in content) throw refused("encrypted, but no encryptKey is set");
+    if (!encryptKey) return { isSigned: false, content };
+    if (!("encrypt" in content)) throw refused("not encrypted, though an encryptKey is set");
+    return { isSigned: false, content: decryptUnproven(content.encrypt, encryptKey) };
   }
   const timestamp = request.headers["x-lark-request-timestamp"] ?? "";
   const nonce = request.headers["x-lark-request-nonce"] ?? "";
@@ -66,18 +67,16 @@ function verify(request: Request, { keys, settings, now }: Context<"lark">): { i
 
 /**
  * Lark retries for 7 hours and does not say whether a retry is signed anew, so the window is a day; the age
- * of the event itself is the guard's matter. Seconds or milliseconds: the signed text has no separators, and
- * a free form would let digits move between timestamp and nonce.
+ * of the event itself is the guard's matter. Ten digits: the signed text has no separators, and a free form would
+ * let digits move between timestamp and nonce.
  */
 function verifyTimestamp(timestamp: string, isStrict: boolean, now: Date): void {
-  const isNumber = /^(\d{10}|\d{13})$/.test(timestamp);
-  if (!isNumber) {
+  if (!/^\d{10}$/.test(timestamp)) {
     if (!isStrict) return;
     // The form that Lark really uses is not documented: its shape is logged, and never its value.
     throw refused("timestamp form", timestamp.replace(/\d/g, "9").replace(/[a-z]/gi, "a").slice(0, 40));
   }
-  const sentAtMs = Number(timestamp) * (timestamp.length === 10 ? 1000 : 1);
-  if (Math.abs(now.getTime() - sentAtMs) > 86_400_000) throw refused("timestamp");
+  if (Math.abs(now.getTime() - Number(timestamp) * 1000) > 86_400_000) throw refused("timestamp");
 }
 
 /** Throws `malformed`; before a proof, the caller makes that a refusal. */
@@ -129,171 +128,229 @@ export function decipher(key: Buffer, iv: Buffer, encrypted: Buffer): Buffer {
 /** The verification token stands in `header.token` (2.0) or `token` (1.0 and URL checks). */
 function verifyToken(content: Content, { verificationToken }: Keys["lark"]): void {
   if (!verificationToken) return;
-  const { header } = content;
-  const token = content.schema === "2.0" ? (header as Content | null | undefined)?.token : content.token;
+  const { token } = isSchema2(content) ? asObject(content.header) : content;
   if (typeof token !== "string" || !findEvery(verificationToken, (expected) => isSame(token, expected))) {
     throw refused("verification token");
   }
 }
 
-const text = z.optional(z.string());
-const anything = z.optional(z.unknown());
-const idsSchema = z.object({ open_id: anything, union_id: anything, user_id: anything });
-const statusSchema = z.nullish(z.object({ is_resigned: anything }));
-const objectSchema = z.extend(idsSchema, { status: statusSchema });
-
-const eventSchema2 = z.object({
-  header: z.object({
-    event_id: z.string().check(z.minLength(1)),
-    event_type: z.string(),
-    create_time: text,
-    app_id: text,
-  }),
-  event: z.optional(
-    z.object({
-      object: z.optional(objectSchema),
-      old_object: z.nullish(z.object({ status: statusSchema })),
-      removed: anything,
-    }),
-  ),
-});
-
-const eventSchema1 = z.object({
-  uuid: z.string().check(z.minLength(1)),
-  ts: z.optional(z.union([z.string(), z.number()])),
-  event: z.looseObject({
-    type: z.string(),
-    app_id: text,
-    current_status: z.nullish(z.object({ is_resigned: anything })),
-  }),
-});
-
-/** One event, whichever schema told it. */
+/** One event, whichever schema told it: nothing in it is believed to have any form. */
 interface LarkEvent {
-  eventId: string;
-  type: string;
-  appId: string | undefined;
-  moment: Moment | undefined;
-  says: "left" | "returned" | "fewer in scope" | "nothing of interest";
-  ids: Partial<Record<"open_id" | "union_id" | "user_id", unknown>>;
+  eventId: unknown;
+  appId: unknown;
+  tenantKey: unknown;
+  time: unknown;
+  /** `is_resigned` as it is, and as it was before. */
+  isResigned: unknown;
+  wasResigned: unknown;
+  /** What the person is called now, and was called before. */
+  ids: Ids;
+  formerIds: Ids;
+  /** The whole of `event`. */
+  body: unknown;
+}
+type Ids = Partial<Record<"open_id" | "union_id" | "user_id", unknown>>;
+
+/** Types that are about people's being there. Anything else is none of ours, whatever it holds. */
+const personTypes = /^(contact\.(user|scope)\.|directory\.employee\.|(user|employee|member)_|contact_scope_change$)/;
+/** Of these, those that say nothing of it. */
+const otherTypes: ReadonlySet<string> = new Set(["user_update"]);
+const scopeTypes: ReadonlySet<string> = new Set(["contact.scope.updated_v3", "contact_scope_change"]);
+
+/** The type first: what is none of ours has no shape to keep. */
+function toReceived(content: Content, context: Context<"lark">): Received {
+  const type = isSchema2(content) ? asObject(content.header).event_type : asObject(content.event).type;
+  const name = typeof type === "string" ? type.trim().toLowerCase() : undefined;
+  if (name !== undefined && (!personTypes.test(name) || otherTypes.has(name))) return ok();
+  const event = isSchema2(content) ? readEvent2(content) : readEvent1(content);
+  const { appId, tenantKey } = context.settings.lark;
+  if (appId && event.appId !== appId) throw refused("app id");
+
+  const facts = { source: "lark", ...(typeof event.eventId === "string" && { eventId: event.eventId }) };
+  if (tenantKey && typeof event.tenantKey === "string" && event.tenantKey !== tenantKey) {
+    const message = "An event of another Lark tenant: nothing is done";
+    return ok({ notices: [{ metric: "OtherTenant", message, facts, level: "WARN" }] });
+  }
+  if (typeof type !== "string") {
+    const message = "An authentic Lark event has no type: it is kept";
+    return ok({ notices: [{ metric: "Malformed", message, facts }], keepAs: "no type" });
+  }
+  if (tenantKey && typeof event.tenantKey !== "string") {
+    return keep("no tenant", `A ${type} does not say of which tenant it is`, facts);
+  }
+  return scopeTypes.has(type) ? readScope(type, event, facts) : readPerson(type, event, context, facts);
 }
 
-function toReceived(content: Content, { settings, now }: Context<"lark">): Received {
-  const event = content.schema === "2.0" ? readEvent2(content) : readEvent1(content);
-  const { provider, userIdField, appId } = settings.lark;
-  if (appId && event.appId !== appId) throw refused("app id");
-  if (event.says === "nothing of interest") return { kind: "answer", answer: json(200, {}) };
-  if (event.says === "fewer in scope") return narrow(event.eventId);
+type Facts = Notice["facts"] & object;
 
-  const userId = syncRelation(provider, event.ids[userIdField]);
+function readPerson(type: string, event: LarkEvent, { settings, now }: Context<"lark">, facts: Facts): Received {
+  const says = whatPersonEventSays(type, event);
+  if (says === "nothing of interest") return ok();
+  if (says === "not understood") {
+    return keep("not understood", `A ${shown(type)} may be about somebody who left, and is not understood`, facts);
+  }
+
+  const { provider, userIdField } = settings.lark;
+  const id = event.ids[userIdField];
+  const userId = syncRelation(provider, id);
   if (!userId) {
-    const message = `A ${event.type} came without a usable ${userIdField}: grant the app its permission or change lark.userIdField`;
-    const facts = { source: "lark", eventId: event.eventId };
-    return {
-      kind: "answer",
-      answer: json(200, {}),
-      notices: [{ metric: "UnusableDeparture", message, facts }],
-      keepAs: `no ${userIdField}`,
-    };
+    const advice = "grant the app its permission or change lark.userIdField";
+    return keep(`no ${userIdField}`, `A ${type} came without a usable ${userIdField}: ${advice}`, facts);
   }
-  const hasLeft = event.says === "left";
-  const moment = event.moment ?? untimed(now);
-  if (hasLeft && isAhead(moment.from, now)) {
-    const message = `A ${event.type} claims to be more than an hour ahead: a clock is wrong, and it is not carried out`;
-    const facts = { source: "lark", eventId: event.eventId };
-    return {
-      kind: "answer",
-      answer: json(200, {}),
-      notices: [{ metric: "UnusableDeparture", message, facts }],
-      keepAs: "in the future",
-    };
+  if (!hasPrefixOf(userIdField, String(id))) {
+    const message = `A ${type} has an id in ${userIdField} that is of another kind: it is not carried out`;
+    return keep(`another id than ${userIdField}`, message, facts);
   }
-  const occurredAt = event.moment?.from ?? now;
+  if (namesTwo(event)) {
+    return keep("two people", `A ${type} names one person before and another one after: it is not carried out`, facts);
+  }
+
+  const told = readTime(event.time);
+  const moment = told ?? untimed(now);
+  const notices = oddities(event, told !== undefined).map(
+    (what): Notice => ({
+      ...{ metric: "OddEvent", level: "WARN", facts },
+      message: `A ${type} was taken, though its ${what} has an unexpected form`,
+    }),
+  );
+  const more = notices.length > 0 ? { notices } : {};
+  const answer = () => json(200, {});
+  if (says === "returned") {
+    const returns = [{ userId, source: "lark", moment } as const];
+    return { kind: "departures", departures: [], returns, ...more, answer };
+  }
+  const { eventId } = event;
+  if (!isText(eventId)) return keep("no event id", `A ${type} came without an event id: it is not carried out`, facts);
+  if (isAhead(moment.from, now)) {
+    const message = `A ${type} claims to be more than an hour ahead: a clock is wrong, and it is not carried out`;
+    return keep("in the future", message, facts);
+  }
+  const occurredAt = told?.from ?? now;
   const departure: Departure = {
-    ...{ source: "lark", eventId: event.eventId, userId, occurredAt, moment, requestedBy: "lark" },
+    ...{ source: "lark", eventId, userId, occurredAt, moment, requestedBy: "lark" },
   };
-  return {
-    kind: "departures",
-    departures: hasLeft ? [departure] : [],
-    returns: hasLeft ? [] : [{ userId, source: "lark", moment }],
-    answer: () => json(200, {}),
-  };
+  return { kind: "departures", departures: [departure], returns: [], ...more, answer };
+}
+
+/**
+ * `deleted_v3` says it by itself (its documented sample has `is_resigned: false`). Where a status says it, only what
+ * turned is told: a former value that equals the present one means that nothing did, and a return needs the former
+ * one. Frozen, or exited by himself, is not resigned.
+ */
+function whatPersonEventSays(type: string, { isResigned, wasResigned }: LarkEvent) {
+  const byType = whatItSays("lark", type, undefined);
+  if (byType) return byType;
+  if (!statusTypes.has(type)) return "not understood";
+  if (![isResigned, wasResigned].every(isTruth)) return "not understood";
+  const hasTurned = isResigned === true ? wasResigned !== true : isResigned === false && wasResigned === true;
+  return (hasTurned && whatItSays("lark", type, isResigned === true)) || "nothing of interest";
+}
+
+/** What has another form than Lark's, and is not needed. */
+function oddities({ appId, isResigned, wasResigned }: LarkEvent, isTimed: boolean): string[] {
+  const isUsual = { time: isTimed, "app id": appId === undefined || isText(appId) };
+  const all = { ...isUsual, status: isTruth(isResigned), "former status": isTruth(wasResigned) };
+  return Object.entries(all).flatMap(([what, isSo]) => (isSo ? [] : [what]));
+}
+
+const statusTypes: ReadonlySet<string> = new Set(
+  forms.lark.flatMap(({ out }) => ("turnedTo" in out ? [out.type] : [])),
+);
+const isTruth = (value: unknown) => value === undefined || value === null || typeof value === "boolean";
+const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
+
+/** A type that nobody knows, in a line of the log. */
+const shown = (type: string) => JSON.stringify(type.replace(/[^\w. -]/g, "?").slice(0, 60));
+
+/** Open ids and union ids say what they are. A user id may be any text, but for those two. */
+function hasPrefixOf(field: keyof Ids, id: string): boolean {
+  if (field === "open_id") return id.startsWith("ou_");
+  if (field === "union_id") return id.startsWith("on_");
+  return !/^o[un]_[0-9a-f]{24,}$/.test(id);
+}
+
+/** Whether `object` and `old_object` are about two people. */
+function namesTwo({ ids, formerIds }: LarkEvent): boolean {
+  return (["open_id", "union_id", "user_id"] as const).some(
+    (field) => isText(ids[field]) && isText(formerIds[field]) && ids[field] !== formerIds[field],
+  );
 }
 
 /**
  * People who leave an app's contact scope have not left the company. Whether Lark sends `deleted_v3` for them all
- * the same is not documented: for an hour nobody goes by themselves.
+ * the same is not documented: for an hour nobody goes by themselves. The event of 1.0 does not say whether people
+ * left the scope or came into it.
  */
-function narrow(eventId: string): Received {
-  const message = "The Lark app sees fewer people now: the brake is on for an hour";
-  return {
-    kind: "answer",
-    answer: json(200, {}),
-    brakeOn: "The Lark app's contact scope lost people (contact.scope.updated_v3) within the hour",
-    notices: [{ metric: "ScopeNarrowed", message, facts: { source: "lark", eventId } }],
-  };
+function readScope(type: string, { body }: LarkEvent, facts: Facts): Received {
+  if (type === "contact.scope.updated_v3" && isNothing(body)) return ok();
+  const message = "The Lark app sees fewer people now, or may do so: the brake is on for an hour";
+  return ok({
+    brakeOn: `The Lark app's contact scope lost people, or may have done so (${type}), within the hour`,
+    notices: [{ metric: "ScopeNarrowed", message, facts }],
+  });
 }
 
-/** Whether an event's lists of departments, users and groups are all empty. */
-function isNothing(removed: unknown): boolean {
+/** Whether an event's lists of removed departments, users and groups are all empty. */
+function isNothing(body: unknown): boolean {
+  if (body === undefined || body === null) return true;
+  if (typeof body !== "object") return false;
+  const { removed } = body as Content;
   if (removed === undefined || removed === null) return true;
+  if (typeof removed !== "object") return false;
   return Object.values(removed).every((list) => list === null || (Array.isArray(list) && list.length === 0));
 }
 
-function readEvent2(content: Content): LarkEvent {
-  const { header, event } = orMalformed(eventSchema2, content);
-  return {
-    eventId: header.event_id,
-    type: header.event_type,
-    appId: header.app_id,
-    moment: readTime(header.create_time),
-    says: whatItSays(header.event_type, event),
-    ids: event?.object ?? {},
-  };
+const ok = (more: Omit<Extract<Received, { kind: "answer" }>, "kind" | "answer"> = {}): Received => ({
+  ...{ kind: "answer", answer: json(200, {}) },
+  ...more,
+});
+
+/** Somebody may have left, and it cannot be carried out: kept, counted and told. */
+const keep = (keepAs: string, message: string, facts: Facts): Received =>
+  ok({ notices: [{ metric: "UnusableDeparture", message, facts }], keepAs });
+
+const asObject = (value: unknown): Content =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Content) : {};
+
+const isSchema2 = (content: Content) =>
+  content.schema === "2.0" || (typeof content.header === "object" && content.header !== null);
+
+/** `is_resigned` as it stands in there; where one of the objects around it is something else, that is not understood. */
+function resignedIn(holder: unknown, ...path: string[]): unknown {
+  if (holder === undefined || holder === null) return undefined;
+  if (typeof holder !== "object" || Array.isArray(holder)) return "of no form";
+  const [name, ...rest] = path;
+  return name === undefined ? (holder as Content).is_resigned : resignedIn((holder as Content)[name], ...rest);
 }
 
-/**
- * `deleted_v3` says it by itself (its documented sample has `is_resigned: false`). In `updated_v3`, `old_object`
- * holds what changed: a former value that equals the present one means that nothing turned. Frozen, or exited
- * by himself, is not resigned.
- */
-function whatItSays(type: string, event: z.infer<typeof eventSchema2>["event"]): LarkEvent["says"] {
-  if (type === "contact.user.deleted_v3") return "left";
-  if (type === "contact.user.created_v3") return "returned";
-  if (type === "contact.scope.updated_v3") return isNothing(event?.removed) ? "nothing of interest" : "fewer in scope";
-  if (type !== "contact.user.updated_v3") return "nothing of interest";
-  const isResigned = event?.object?.status?.is_resigned;
-  const wasResigned = event?.old_object?.status?.is_resigned;
-  if (isResigned === true && wasResigned !== true) return "left";
-  return isResigned === false && wasResigned === true ? "returned" : "nothing of interest";
+function readEvent2(content: Content): LarkEvent {
+  const { event_id, create_time, app_id, tenant_key } = asObject(content.header);
+  const { event } = content;
+  const { object, old_object } = asObject(event);
+  return {
+    ...{ eventId: event_id, appId: app_id, tenantKey: tenant_key, time: create_time },
+    ...{ isResigned: resignedIn(event, "object", "status"), wasResigned: resignedIn(event, "old_object", "status") },
+    ...{ ids: asObject(object), formerIds: asObject(old_object), body: event },
+  };
 }
 
 /** Schema 1.0 calls `employee_id` what is `user_id` today. */
 function readEvent1(content: Content): LarkEvent {
-  const { uuid, ts, event } = orMalformed(eventSchema1, content);
-  const { type, current_status: status } = event;
-  const hasLeft = type === "user_leave" || (type === "user_status_change" && status?.is_resigned === true);
+  const event = asObject(content.event);
+  const { app_id, tenant_key, open_id, union_id, employee_id, before_status, current_status } = event;
   return {
-    eventId: uuid,
-    type,
-    appId: event.app_id,
-    moment: readTime(ts === undefined ? undefined : String(ts)),
-    says: hasLeft ? "left" : "nothing of interest",
-    ids: { open_id: event.open_id, union_id: event.union_id, user_id: event.employee_id },
+    ...{ eventId: content.uuid, appId: app_id, tenantKey: tenant_key, time: content.ts },
+    ...{ isResigned: resignedIn(current_status), wasResigned: resignedIn(before_status) },
+    ...{ ids: { open_id, union_id, user_id: employee_id }, formerIds: {}, body: event },
   };
 }
 
 /** Seconds (with or without a fraction), milliseconds or microseconds: real captures and samples have all of them. */
-function readTime(value: string | undefined): Moment | undefined {
-  const [, whole = "", fraction = ""] = /^(\d{10,16})(\.\d+)?$/.exec(value ?? "") ?? [];
+function readTime(value: unknown): Moment | undefined {
+  const told = typeof value === "number" ? String(value) : typeof value === "string" ? value : "";
+  const [, whole = "", fraction = ""] = /^(\d{10,16})(\.\d+)?$/.exec(told) ?? [];
   if (!whole) return undefined;
   const perMs = whole.length <= 10 ? 0.001 : 10 ** Math.max(0, whole.length - 13);
   const at = new Date(Math.floor(Number(whole + fraction) / perMs));
   return whole.length <= 10 && !fraction ? withinSecond(at) : exactly(at);
-}
-
-function orMalformed<T>(schema: z.ZodMiniType<T>, content: Content): T {
-  const parsed = schema.safeParse(content);
-  if (!parsed.success) throw malformed(`The event has an unexpected form at ${parsed.error.issues[0]?.path.join(".")}`);
-  return parsed.data;
 }

@@ -8,9 +8,10 @@ import { isAhead, untimed, withinSecond } from "../moment.ts";
 import { refused, unreadable } from "../problem.ts";
 import { syncRelation } from "../resignation.ts";
 import type { Keys } from "../secrets.ts";
+import { whatItSays } from "./forms.ts";
 import type { Context, Received, Source } from "./index.ts";
 import { findEvery, isSameDigest, openAes, strictBase64 } from "./proof.ts";
-import { readXml } from "./xml.ts";
+import { readElements, readXml } from "./xml.ts";
 
 export const wechatwork: Source<"wechatwork"> = {
   section: "wechatwork",
@@ -21,20 +22,26 @@ export const wechatwork: Source<"wechatwork"> = {
 /** The bare plaintext is the answer: a number of 19 to 23 digits, to be kept a string. */
 function checkUrl(request: Request, { keys }: Context<"wechatwork">): Received {
   const query = readQuery(request.rawQuery);
-  const { message } = open(query, query.get("echostr") ?? "", keys);
+  // Base64 has no blank: one was a `+` that somebody in between decoded as a form's.
+  const { message } = open(query, (query.get("echostr") ?? "").replaceAll(" ", "+"), keys);
   return { kind: "answer", isUrlCheck: true, answer: text(200, decodeUtf8(message)) };
 }
 
 function receive(request: Request, { keys, now }: Context<"wechatwork">): Received {
   const query = readQuery(request.rawQuery);
-  const envelope = readEnvelope(request.body);
-  const { message, receiveId } = open(query, envelope, keys);
+  verifyQuery(query);
+  const { message, receiveId } = open(query, readEnvelope(request.body), keys);
   const event = readEvent(message);
   if (!event) {
     const message = "An authentic WeCom event could not be read as XML";
     return succeed({ notices: [{ metric: "Malformed", message }], keepAs: "no XML" });
   }
-  if (event.get("Event") !== "change_contact" && event.get("InfoType") !== "change_contact") return succeed();
+  const about = whatItIsAbout(event.fields);
+  if (about === "another matter") return succeed();
+  const corpId = keys.corpId ?? (keys.receiveIds.length === 1 ? keys.receiveIds[0] : undefined);
+  const other = ofAnotherCorp(event, receiveId, corpId, keys.corpId !== undefined);
+  if (other) return other;
+  if (about === "not understood") return keep("not understood", "An authentic WeCom event may be about a member");
   return toReceived(event, receiveId, Number(query.get("timestamp")), now);
 }
 
@@ -46,23 +53,30 @@ function readQuery(rawQuery: string): ReadonlyMap<string, string> {
   }
 }
 
-/** Anyone can send an envelope: a broken one is a failed proof like any other. */
+/** Anyone can send an envelope: a broken one is a failed proof. It is kept: WeCom may have another form some day. */
 function readEnvelope(body: Buffer): string {
+  let encrypted: string | undefined;
   try {
-    return readXml(decodeUtf8(body)).get("Encrypt") ?? "";
-  } catch {
-    throw unreadable("envelope");
+    encrypted = readXml(decodeUtf8(body)).get("Encrypt");
+  } catch {}
+  if (!encrypted) throw refused("envelope");
+  return encrypted;
+}
+
+/** The signature sorts what it signs, so digits could wander between timestamp and nonce: hence the form. */
+function verifyQuery(query: ReadonlyMap<string, string>): void {
+  const isTimed = /^\d{10}$/.test(query.get("timestamp") ?? "");
+  if (!isTimed || !query.get("nonce") || !/^[0-9a-f]{40}$/.test(query.get("msg_signature") ?? "")) {
+    throw unreadable("query");
   }
 }
 
 function open(query: ReadonlyMap<string, string>, encrypted: string, keys: Keys["wechatwork"]) {
+  verifyQuery(query);
+  if (!encrypted) throw unreadable("query");
   const timestamp = query.get("timestamp") ?? "";
   const nonce = query.get("nonce") ?? "";
   const given = query.get("msg_signature") ?? "";
-  // The signature sorts what it signs, so digits could wander between timestamp and nonce: hence the form.
-  if (!/^\d{10}$/.test(timestamp) || !nonce || !encrypted || !/^[0-9a-f]{40}$/.test(given)) {
-    throw unreadable("query");
-  }
   if (!findEvery(keys.token, (token) => isSameDigest(sign(token, timestamp, nonce, encrypted), given))) {
     throw refused("signature");
   }
@@ -99,50 +113,88 @@ export function decrypt(encrypted: string, encodingAesKey: string): { message: B
   return { message: plain.subarray(20, messageEnd), receiveId: plain.subarray(messageEnd).toString("utf8") };
 }
 
-function readEvent(message: Buffer): ReadonlyMap<string, string> | undefined {
+type Event = ReturnType<typeof readElements>;
+
+function readEvent(message: Buffer): Event | undefined {
   try {
-    return readXml(decodeUtf8(message));
+    return readElements(decodeUtf8(message));
   } catch {
     return undefined;
   }
 }
 
+/** The type first: what is none of ours has no shape to keep. One that resembles ours is not passed over. */
+function whatItIsAbout(fields: Event["fields"]): "a member" | "another matter" | "not understood" {
+  const kind = fields.get("Event") || fields.get("InfoType") || "";
+  if (kind === "change_contact") return "a member";
+  if (/change\W*_?\W*contact/i.test(kind)) return "not understood";
+  const isOther = /^(un)?subscribe$|external/i.test(kind);
+  const change = fields.get("ChangeType")?.toLowerCase() ?? "";
+  if (!isOther && /^(create|update|delete)_user$/.test(change)) return "not understood";
+  return kind === "" && (fields.has("ChangeType") || fields.has("UserID")) ? "not understood" : "another matter";
+}
+
+/**
+ * `wechatwork:<id>` says nothing of the corp. An own callback is addressed to its corp; a suite's is addressed to the
+ * suite, and names the corp that installed it: anybody's, if the suite is sold to others.
+ */
+function ofAnotherCorp({ fields }: Event, receiveId: string, corpId: string | undefined, isSet: boolean) {
+  const isSuite = ["SuiteId", "AuthCorpId", "InfoType"].some((name) => fields.has(name));
+  const told = isSuite ? fields.get("AuthCorpId") : receiveId;
+  if (told && told === corpId) return undefined;
+  if (isSuite && !told) return keep("no AuthCorpId", "A WeCom suite's event does not say of which corp it is");
+  if (isSuite && !isSet) {
+    return keep("no corpId", "A WeCom suite's event came, and the keys do not say which corp is ours: set corpId");
+  }
+  if (!isSuite && told === corpId) return undefined;
+  const message = "An event of another WeCom corp: nothing is done";
+  return succeed({
+    notices: [{ metric: "OtherTenant", message, facts: { source: "wechatwork" }, level: "WARN" }],
+  });
+}
+
+/** Change types of the directory that are about nobody's being there. */
+const otherChanges: ReadonlySet<string> = new Set(["create_party", "update_party", "delete_party", "update_tag"]);
+/** 1 active, 2 disabled, 4 not activated, 5 has left. */
+const knownStatus = /^[1245]?$/;
+
 /**
  * `delete_user` alone surely says that somebody left; Status 5 does where it is sent. `unsubscribe` does not
  * (it comes when a member leaves the app's visible range), and a rename is nobody's departure.
  */
-function toReceived(event: ReadonlyMap<string, string>, receiveId: string, sentAtSeconds: number, now: Date): Received {
-  const changeType = event.get("ChangeType");
+function toReceived({ fields: event, unusable }: Event, receiveId: string, sentAtSeconds: number, now: Date): Received {
+  const changeType = event.get("ChangeType") ?? "";
+  if (otherChanges.has(changeType)) return succeed();
+  const status = event.get("Status") ?? "";
   const isUpdate = changeType === "update_user";
-  const hasLeft = changeType === "delete_user" || (isUpdate && event.get("Status") === "5");
-  const hasReturned = changeType === "create_user";
-  if (!hasLeft && !hasReturned) {
-    const former = syncRelation("wechatwork", event.get("UserID"));
-    const next = syncRelation("wechatwork", event.get("NewUserID"));
-    if (!isUpdate || !event.has("NewUserID")) return succeed();
-    const message = "A WeCom userid was changed: GenAuth may still know the old one";
-    return succeed({ notices: [{ metric: "Renamed", message }], ...(former && next && { renamed: { former, next } }) });
+  const says = whatItSays("wechatwork", changeType, status);
+  if (!says) {
+    if (!isUpdate) return keep("unknown ChangeType", "A WeCom change_contact has a ChangeType that is not known");
+    if (!knownStatus.test(status)) return keep("unknown Status", "A WeCom update_user has a Status that is not known");
+    if (["Status", "NewUserID"].some((name) => unusable.has(name))) {
+      return keep("no one Status", "A WeCom update_user has a Status or NewUserID that cannot be read");
+    }
   }
+  if (!says) return succeed(readRename(event));
 
   const id = event.get("UserID") ?? "";
   const userId = syncRelation("wechatwork", id);
-  if (!userId) {
-    const message = `A WeCom ${changeType} came without a usable UserID`;
-    return succeed({ notices: [{ metric: "UnusableDeparture", message }], keepAs: "no UserID" });
-  }
+  if (!userId) return keep("no UserID", `A WeCom ${changeType} came without a usable UserID`);
   // Directory events have no id of their own, and FromUserName is always `sys`.
   const toldSeconds = event.get("CreateTime") ?? event.get("TimeStamp") ?? "";
   const isTimed = /^\d{10}$/.test(toldSeconds);
   const occurredSeconds = isTimed ? Number(toldSeconds) : sentAtSeconds;
   const occurredAt = new Date(occurredSeconds * 1000);
   const moment = isTimed ? withinSecond(occurredAt) : untimed(now);
-  if (hasReturned) {
+  const answer = () => text(200, "success");
+  if (says === "returned") {
     const returns = [{ userId, source: "wechatwork", moment } as const];
-    return { kind: "departures", departures: [], returns, answer: () => text(200, "success") };
+    // Somebody who got another id at once: whoever waits under the old one is back.
+    return { kind: "departures", departures: [], returns, ...readRename(event), answer };
   }
   if (isAhead(occurredAt, now)) {
     const message = `A WeCom ${changeType} claims to be more than an hour ahead: a clock is wrong, and it is not carried out`;
-    return succeed({ notices: [{ metric: "UnusableDeparture", message }], keepAs: "in the future" });
+    return keep("in the future", message);
   }
   const corp = event.has("SuiteId") ? `${event.get("SuiteId")}|${event.get("AuthCorpId") ?? ""}` : receiveId;
   const hasUsualForm = /^[A-Za-z0-9][A-Za-z0-9_\-@.]{0,63}$/.test(id);
@@ -161,10 +213,22 @@ function toReceived(event: ReadonlyMap<string, string>, receiveId: string, sentA
     notices: hasUsualForm
       ? []
       : [{ metric: "UnusableDeparture", message: "A WeCom UserID has an unknown form; taken as it is" }],
-    answer: () => text(200, "success"),
+    answer,
   };
 }
 
-const succeed = (
-  more: Pick<Extract<Received, { kind: "answer" }>, "notices" | "keepAs" | "renamed"> = {},
-): Received => ({ kind: "answer", answer: text(200, "success"), ...more });
+function readRename(event: Event["fields"]): Pick<More, "notices" | "renamed"> {
+  if (!event.has("NewUserID")) return {};
+  const former = syncRelation("wechatwork", event.get("UserID"));
+  const next = syncRelation("wechatwork", event.get("NewUserID"));
+  const message = "A WeCom userid was changed: GenAuth may still know the old one";
+  return { notices: [{ metric: "Renamed", message }], ...(former && next && { renamed: { former, next } }) };
+}
+
+type More = Pick<Extract<Received, { kind: "answer" }>, "notices" | "keepAs" | "renamed">;
+
+const succeed = (more: More = {}): Received => ({ kind: "answer", answer: text(200, "success"), ...more });
+
+/** Somebody may have left, and it cannot be carried out: kept, counted and told. */
+const keep = (keepAs: string, message: string): Received =>
+  succeed({ notices: [{ metric: "UnusableDeparture", message }], keepAs });

@@ -1,25 +1,35 @@
 const name = "[A-Za-z_][A-Za-z0-9_.-]*";
-const opening = new RegExp(`<(${name})\\s*(/?)>`, "y");
+const attribute = `\\s+${name}(?::${name})?\\s*=\\s*(?:"[^"<]*"|'[^'<]*')`;
+const opening = new RegExp(`<(${name})(?:${attribute})*\\s*(/?)>`, "y");
 const closing = new RegExp(`</(${name})\\s*>`, "y");
 const cdata = /<!\[CDATA\[([\s\S]*?)\]\]>/y;
+const declaration = /<\?xml\s[^?<>]*\?>/y;
+const comment = /<!--[\s\S]*?-->/y;
+const whiteSpace = /\s+/y;
 const characters = /[^<&]+/y;
 const entity = /&(amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});/y;
 
 const entities: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
-const maxLength = 64 * 1024;
 const maxDepth = 16;
+/** Elements, texts and comments: what a document costs, whatever its length. */
+const maxPieces = 100_000;
 
 /**
- * Reads WeCom's flat XML: the text of the root's direct children, by name, to the last character. Text stays
- * text: a general parser makes 123 of the user `00123`. Whatever the dialect has no use for is an error:
- * DOCTYPE, comments, processing instructions, attributes, entities of its own.
+ * Reads WeCom's flat XML: the text of the root's direct children, by name, without the white space at its ends. Text
+ * stays text: a general parser makes 123 of the user `00123`. A declaration, comments and attributes are passed over.
+ * Whatever else the dialect has no use for is an error: DOCTYPE, processing instructions, entities of its own.
  *
  * A child that holds elements, or that comes twice, has no text: it reads as absent. Throws on anything that is not such XML.
  */
-export function readXml(xml: string): ReadonlyMap<string, string> {
-  if (xml.length > maxLength) throw new SyntaxError("XML is too long");
-  const end = xml.trimEnd().length;
+export const readXml = (xml: string): ReadonlyMap<string, string> => readElements(xml).fields;
+
+/** The same, and the names of the children that have no text. */
+export function readElements(xml: string): {
+  fields: ReadonlyMap<string, string>;
+  unusable: ReadonlySet<string>;
+} {
   let position = xml.length - xml.replace(/^\uFEFF?\s*/, "").length;
+  let pieces = 0;
 
   const fields = new Map<string, string>();
   const unusable = new Set<string>();
@@ -37,10 +47,13 @@ export function readXml(xml: string): ReadonlyMap<string, string> {
     if (open.pop() !== element) throw new SyntaxError("XML elements are not nested");
     if (open.length !== 1) return;
     if (fields.has(element)) unusable.add(element);
-    fields.set(element, content);
+    fields.set(element, content.replace(/^[ \t\r\n]+/, "").replace(/(?<![ \t\r\n])[ \t\r\n]+$/, ""));
   };
 
+  take(declaration);
   do {
+    count();
+    skipComments();
     const start = take(opening);
     const stop = start ? null : take(closing);
     if (start) {
@@ -58,9 +71,20 @@ export function readXml(xml: string): ReadonlyMap<string, string> {
     }
   } while (open.length > 0);
 
-  if (position < end) throw new SyntaxError("XML goes on after its root");
+  skipComments();
+  if (xml.slice(position).trim()) throw new SyntaxError("XML goes on after its root");
   for (const element of unusable) fields.delete(element);
-  return fields;
+  return { fields, unusable };
+
+  /** Outside the root white space may stand between them. */
+  function skipComments(): void {
+    while (take(comment) ?? (open.length === 0 && take(whiteSpace))) count();
+  }
+
+  function count(): void {
+    pieces += 1;
+    if (pieces > maxPieces) throw new SyntaxError("XML has too many pieces");
+  }
 
   function takeText(): string {
     if (open.length === 0) throw new SyntaxError("XML has no root");

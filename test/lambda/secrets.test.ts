@@ -7,7 +7,7 @@ import { newApiKeyPair, newApiSecret } from "../../local/stack.ts";
 describe("keys", () => {
   const whole = {
     lark: { encryptKey: "k", verificationToken: ["old", "new"] },
-    wechatwork: { token: "t", encodingAesKey: "a".repeat(43), receiveIds: ["ww1", ""] },
+    wechatwork: { token: "t", encodingAesKey: "a".repeat(43), receiveIds: ["ww1", ""], corpId: "ww1" },
     slack: { signingSecret: "s" },
     api: { zapier: [newApiSecret(), newApiKeyPair().publicKey], ops: newApiSecret() },
   };
@@ -39,6 +39,13 @@ describe("keys", () => {
     expect(wrong("lark", {})).toBe("lark: needs encryptKey or verificationToken");
     expect(wrong("lark", { encryptKey: "" })).toContain("lark.encryptKey");
     expect(wrong("wechatwork", { token: "t", encodingAesKey: "a".repeat(43) })).toContain("wechatwork.receiveIds");
+    const { corpId, ...withoutCorp } = whole.wechatwork;
+    expect(wrong("wechatwork", withoutCorp)).toBe("wechatwork: needs corpId, which of the receiveIds' corps is yours");
+    for (const receiveIds of ["ww1", ["ww1"], ["ww1", "ww1"], ""]) {
+      expect(wrong("wechatwork", { ...withoutCorp, receiveIds })).toBeUndefined();
+    }
+    expect(wrong("wechatwork", { ...withoutCorp, receiveIds: "ww1", corpId: "" })).toContain("wechatwork.corpId");
+    expect(wrong("wechatwork", { ...withoutCorp, corpId: ["ww1"] })).toContain("wechatwork.corpId");
     expect(wrong("api", { zapier: "short" })).toContain("api.zapier: must be whsec_");
     expect(wrong("api", { zapier: `whsec_${Buffer.alloc(3).toString("base64")}` })).toContain("api.zapier");
     expect(wrong("api", { zapier: `whsec_${Buffer.alloc(65).toString("base64")}` })).toContain("api.zapier");

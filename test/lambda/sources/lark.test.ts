@@ -154,8 +154,6 @@ describe("what is made of an event", () => {
       expect(signed(event2("contact.user.updated_v3", event))).toEqual(nothing);
       expect(signed(event2("contact.department.deleted_v3", event))).toEqual(nothing);
     }
-    const resigned = { object: { open_id: "ou_1", status: { is_resigned: true } } };
-    expect(signed(event2("contact.user.other_v3", resigned))).toEqual(nothing);
     const noOne = { object: { open_id: "ou_1", status: { is_resigned: true } }, old_object: { status: null } };
     expect(of(signed(event2("contact.user.updated_v3", noOne))).departures).toHaveLength(1);
   });
@@ -331,7 +329,11 @@ describe("the URL check", () => {
       signLark({ type: "url_verification", challenge: "abc" }, signing, now, false),
       "unauthorized: verification token",
     ],
-    ["plain, though there is an encrypt key", signLark(urlCheck, {}), "unauthorized: decryption"],
+    [
+      "plain, though there is an encrypt key",
+      signLark(urlCheck, {}),
+      "unauthorized: not encrypted, though an encryptKey is set",
+    ],
     ["encrypted with another key", signLark(urlCheck, { encryptKey: "other" }, now, false), "unauthorized: decryption"],
   ])("%s is refused", (_, request, expected) => {
     expect(problemOf(() => receive(request))).toBe(expected);
@@ -397,16 +399,293 @@ describe("a signature", () => {
     };
     const detail = (text: string) => expect.objectContaining({ detail: text });
     expect(() => sign("[]")).toThrow(detail("Not a JSON object"));
-    const odd = JSON.stringify({ ...deleted, event: { object: { status: 1 } } });
-    expect(() => sign(odd)).toThrow(detail("The event has an unexpected form at event.object.status"));
     expect(() => receive(signLark({ ...urlCheck, challenge: 1 }, signing, now, false))).toThrow(
       detail("The URL check has no challenge"),
     );
     expect(problemOf(() => sign("{"))).toBe("malformed");
     expect(problemOf(() => sign("[]"))).toBe("malformed");
-    expect(problemOf(() => sign('{"schema":"2.0","header":{"token":"a token"}}'))).toBe("malformed");
     expect(problemOf(() => sign('{"encrypt":"!!"}'))).toBe("unauthorized: decryption");
   });
+});
+
+describe("what need not be sure", () => {
+  const change = (event: object, header: object = {}) => ({
+    ...deleted,
+    header: { ...deleted.header, ...header },
+    event,
+  });
+  const person = { open_id: "ou_1" };
+  const junk = [1, true, null, "x", [], ["x"], {}, { x: 1 }, [[]]];
+  const whole = { ...person, name: "a", department_ids: ["d"], status: { is_resigned: false }, leader_user_id: "ou_2" };
+
+  test.each(junk.map((value) => [JSON.stringify(value), value]))(
+    "%s, in every field that is not needed, refuses nobody",
+    (_, value) => {
+      const changed = [
+        ...Object.keys(whole)
+          .filter((field) => field !== "open_id")
+          .map((field) => change({ object: { ...whole, [field]: value } })),
+        ...["union_id", "user_id"].map((field) => change({ object: { ...whole, [field]: value } })),
+        ...["is_resigned", "is_frozen"].map((field) => change({ object: { ...person, status: { [field]: value } } })),
+        change({ object: person, old_object: value }),
+        change({ object: person, old_object: { open_id: value === "x" ? 1 : value, status: value } }),
+        change({ object: person, removed: value }),
+        ...["create_time", "app_id", "tenant_key", "more"].map((field) =>
+          change({ object: person }, { [field]: value }),
+        ),
+        { ...deleted, more: value },
+        { ...deleted, uuid: value, ts: value },
+        ...["ts", "type", "more"].map((field) => ({
+          ...{ uuid: "u", token: "a token", event: { type: "user_leave", open_id: "ou_1" } },
+          [field]: value,
+        })),
+        ...["app_id", "tenant_key", "employee_id", "union_id", "current_status", "before_status"].map((field) => ({
+          ...{ uuid: "u", token: "a token" },
+          event: { type: "user_leave", open_id: "ou_1", [field]: value },
+        })),
+      ];
+      for (const content of changed) {
+        expect([JSON.stringify(content), signed(content)]).toMatchObject([
+          expect.any(String),
+          { departures: [{ userId: "lark:ou_1" }] },
+        ]);
+      }
+    },
+  );
+
+  test("is told of where it is odd", () => {
+    const received = signed(
+      change({ object: { ...person, status: 1 }, old_object: { status: "x" } }, { create_time: {}, app_id: 1 }),
+    );
+    const told = ["time", "app id", "status", "former status"].map((what) => ({
+      ...{ metric: "OddEvent", level: "WARN", facts: { source: "lark", eventId: "e1" } },
+      message: `A contact.user.deleted_v3 was taken, though its ${what} has an unexpected form`,
+    }));
+    expect(received).toMatchObject({ kind: "departures", notices: told });
+    expect(signed(deleted)).not.toHaveProperty("notices");
+  });
+
+  test.each(junk)("an event of another kind has no shape to keep: %j", (value) => {
+    for (const type of [
+      "helpdesk.ticket.updated_v1",
+      "im.message.receive_v1",
+      "contact.department.deleted_v3",
+      "corehr.offboarding.updated_v1",
+    ]) {
+      const other = { schema: "2.0", header: { token: "a token", event_type: type, event_id: value, app_id: value } };
+      const settled = { kind: "answer", answer: expect.objectContaining({ statusCode: 200, body: "{}" }) };
+      expect(signed({ ...other, event: value })).toEqual(settled);
+      expect(signed({ ...other, event: { object: { status: value, open_id: value }, old_object: value } })).toEqual(
+        settled,
+      );
+    }
+    for (const type of ["user_update", "dept_add", "leave_approvalV2", "message", "p2p_chat_create"]) {
+      const settled = { kind: "answer", answer: expect.objectContaining({ statusCode: 200, body: "{}" }) };
+      expect(signed({ token: "a token", uuid: value, event: { type, open_id: value, current_status: value } })).toEqual(
+        settled,
+      );
+    }
+  });
+});
+
+describe("an authentic event that may be about a person and is not understood is kept, counted and told", () => {
+  const status = (status: unknown, old?: unknown) => ({
+    object: { open_id: "ou_1", status },
+    old_object: { status: old },
+  });
+  const event2 = (event_type: string, event: unknown = { object: { open_id: "ou_1" } }) => ({
+    ...deleted,
+    header: { ...deleted.header, event_type },
+    event,
+  });
+  const event1 = (event: object) => ({
+    uuid: "u",
+    token: "a token",
+    ts: "1795485600",
+    event: { open_id: "ou_1", ...event },
+  });
+
+  test.each([
+    [event2("contact.user.deleted_v4")],
+    [event2("contact.user.resigned_v3")],
+    [event2(" contact.user.deleted_v3")],
+    [event2("Contact.User.Deleted_V3")],
+    [event2("contact.user.updated_v4", status({ is_resigned: true }))],
+    [event2("contact.scope.updated_v4", { removed: { users: ["x"] } })],
+    [event2("directory.employee.resigned_v1")],
+    [event2("contact.user.updated_v3", status({ is_resigned: "true" }))],
+    [event2("contact.user.updated_v3", status({ is_resigned: 1 }))],
+    [event2("contact.user.updated_v3", status({ is_resigned: true }, { is_resigned: "false" }))],
+    [event2("contact.user.updated_v3", status(5))],
+    [event2("contact.user.updated_v3", { object: "x" })],
+    [event2("contact.user.updated_v3", [])],
+    [event1({ type: "user_resign" })],
+    [event1({ type: "User_Leave" })],
+    [event1({ type: "user_leave " })],
+    [event1({ type: "employee_leave" })],
+    [event1({ type: "user_status_change", current_status: { is_resigned: "true" } })],
+    [event1({ type: "user_status_change", current_status: 5 })],
+    [event1({ type: "user_status_change", before_status: "x", current_status: { is_resigned: true } })],
+  ])("%j", (content) => {
+    expect(signed(content)).toMatchObject({
+      ...{ kind: "answer", answer: { statusCode: 200, body: "{}" }, keepAs: "not understood" },
+      notices: [{ metric: "UnusableDeparture", facts: { source: "lark" } }],
+    });
+  });
+
+  test.each([
+    [{ schema: "2.0", header: { token: "a token" } }],
+    [{ token: "a token", event: {} }],
+    [{ token: "a token" }],
+    [{ token: "a token", event: { type: 1 } }],
+  ])("without a type: %j", (content) => {
+    expect(signed(content)).toMatchObject({
+      ...{ kind: "answer", answer: { statusCode: 200 }, keepAs: "no type" },
+      notices: [{ metric: "Malformed" }],
+    });
+  });
+
+  test("without an event id, where it is a departure; a return and a smaller scope need none", () => {
+    for (const event_id of ["", 1, null, undefined]) {
+      const header = { ...deleted.header, event_id };
+      expect(signed({ ...deleted, header })).toMatchObject({ keepAs: "no event id", answer: { statusCode: 200 } });
+      expect(signed({ ...deleted, header: { ...header, event_type: "contact.user.created_v3" } })).toMatchObject({
+        returns: [{ userId: "lark:ou_1" }],
+      });
+      const scope = { ...header, event_type: "contact.scope.updated_v3" };
+      expect(signed({ ...deleted, header: scope, event: { removed: { users: ["x"] } } })).toHaveProperty("brakeOn");
+    }
+  });
+
+  test.each([
+    ["open_id", { open_id: "on_1" }],
+    ["open_id", { open_id: "u1" }],
+    ["union_id", { union_id: "ou_1" }],
+    ["union_id", { union_id: "u1" }],
+    ["user_id", { user_id: `ou_${"0".repeat(32)}` }],
+    ["user_id", { user_id: `on_${"a".repeat(32)}` }],
+  ])("an id of another kind in %s: %j", (userIdField, object) => {
+    for (const event_type of ["contact.user.deleted_v3", "contact.user.created_v3"]) {
+      const content = { ...deleted, header: { ...deleted.header, event_type }, event: { object } };
+      expect(receive(signLark(content, signing, now), both, { lark: { userIdField } })).toMatchObject({
+        ...{ kind: "answer", answer: { statusCode: 200 }, keepAs: `another id than ${userIdField}` },
+        notices: [{ metric: "UnusableDeparture" }],
+      });
+    }
+  });
+
+  test.each([
+    [{ open_id: "ou_1" }, { open_id: "ou_2" }],
+    [{ open_id: "ou_1", union_id: "on_1" }, { union_id: "on_2" }],
+    [
+      { open_id: "ou_1", user_id: "u1" },
+      { open_id: "ou_1", user_id: "u2" },
+    ],
+  ])("an object and an old_object of two people: %j, %j", (object, old_object) => {
+    expect(signed({ ...deleted, event: { object, old_object } })).toMatchObject({
+      ...{ kind: "answer", answer: { statusCode: 200 }, keepAs: "two people" },
+      notices: [{ metric: "UnusableDeparture" }],
+    });
+    expect(signed({ ...deleted, event: { object, old_object: object } })?.kind).toBe("departures");
+  });
+});
+
+describe("schema 1.0 reads the former status as 2.0 does: only what turned is told", () => {
+  const change = (before_status: unknown, current_status: unknown) =>
+    signed({
+      uuid: "u",
+      token: "a token",
+      event: { type: "user_status_change", open_id: "ou_1", before_status, current_status },
+    });
+  const [yes, no] = [{ is_resigned: true }, { is_resigned: false }];
+
+  test.each([
+    [no, yes, "left"],
+    [undefined, yes, "left"],
+    [{}, yes, "left"],
+    [yes, yes, "nothing"],
+    [yes, no, "returned"],
+    [no, no, "nothing"],
+    [undefined, no, "nothing"],
+    [yes, undefined, "nothing"],
+  ])("%j, then %j: %s", (before, current, expected) => {
+    const received = change(before, current);
+    if (expected === "nothing") {
+      expect(received).toEqual({ kind: "answer", answer: expect.objectContaining({ statusCode: 200 }) });
+    } else {
+      expect(received).toMatchObject({ [expected === "left" ? "departures" : "returns"]: [{ userId: "lark:ou_1" }] });
+    }
+  });
+});
+
+test("the scope event of 1.0 does not say which way: the brake goes on", () => {
+  expect(signed({ uuid: "u", token: "a token", event: { type: "contact_scope_change" } })).toMatchObject({
+    ...{ kind: "answer", answer: { statusCode: 200, body: "{}" } },
+    brakeOn: expect.stringContaining("contact_scope_change"),
+    notices: [{ metric: "ScopeNarrowed", facts: { source: "lark", eventId: "u" } }],
+  });
+});
+
+describe("an event of another tenant", () => {
+  const of = (content: object) =>
+    receive(signLark(content, signing, now), both, { lark: { tenantKey: "ours", userIdField: "user_id" } });
+  const event1 = (event: object) => ({ uuid: "u", token: "a token", event: { employee_id: "u1", ...event } });
+  const event2 = (tenant_key: unknown, event_type = "contact.user.deleted_v3") => ({
+    ...deleted,
+    header: { ...deleted.header, tenant_key, event_type },
+    event: { object: { user_id: "u1" }, removed: { users: ["x"] } },
+  });
+
+  test.each([
+    [event2("theirs")],
+    [event2("OURS")],
+    [event2("ours ")],
+    [event2("theirs", "contact.user.created_v3")],
+    [event2("theirs", "contact.scope.updated_v3")],
+    [event2("theirs", "contact.user.unknown_v3")],
+    [event1({ type: "user_leave", tenant_key: "theirs" })],
+  ])("is answered and counted, and does nothing: %j", (content) => {
+    expect(of(content)).toEqual({
+      kind: "answer",
+      answer: expect.objectContaining({ statusCode: 200, body: "{}" }),
+      notices: [expect.objectContaining({ metric: "OtherTenant", level: "WARN" })],
+    });
+  });
+
+  test("ours is taken, and one that does not say whose it is is kept", () => {
+    expect(of(event2("ours"))).toMatchObject({ departures: [{ userId: "lark:u1" }] });
+    expect(of(event1({ type: "user_leave", tenant_key: "ours" }))).toMatchObject({
+      departures: [{ userId: "lark:u1" }],
+    });
+    for (const tenant of [undefined, null, 1, ["ours"]])
+      expect(of(event2(tenant))).toMatchObject({ keepAs: "no tenant" });
+    expect(signed({ ...deleted, header: { ...deleted.header, tenant_key: "any" } })?.kind).toBe("departures");
+  });
+});
+
+test("the log says which of console and secret encrypts, and the answer is the same for all", () => {
+  const [withKey, withToken] = [{ encryptKey: ["an encrypt key"] }, { verificationToken: ["a token"] }];
+  const wrongToken = { ...deleted, header: { ...deleted.header, token: "x" } };
+  const cases: [SignedRequest, object, string][] = [
+    [signLark(deleted, signing, now), withToken, "encrypted, but no encryptKey is set"],
+    [signLark(urlCheck, signing, now, false), withToken, "encrypted, but no encryptKey is set"],
+    [signLark(deleted, {}), both, "not encrypted, though an encryptKey is set"],
+    [signLark(urlCheck, {}), withKey, "not encrypted, though an encryptKey is set"],
+    [signLark(urlCheck, { encryptKey: "other" }, now, false), both, "decryption"],
+    [signLark(wrongToken, {}), withToken, "verification token"],
+  ];
+  for (const [request, keys, reason] of cases) {
+    expect(problemOf(() => receive(request, keys))).toBe(`unauthorized: ${reason}`);
+    expect(() => receive(request, keys)).toThrow(expect.objectContaining({ detail: undefined, members: {} }));
+  }
+});
+
+test("600 people who left the scope, in one event of more than 600 kB, put the brake on", () => {
+  const users = Array.from({ length: 600 }, (_, n) => ({ open_id: `ou_${n}`, name: "x".repeat(760) }));
+  const header = { ...deleted.header, event_type: "contact.scope.updated_v3" };
+  const request = signLark({ ...deleted, header, event: { removed: { users } } }, signing, now);
+  expect(request.body.length).toBeGreaterThan(600_000);
+  expect(receive(request)).toHaveProperty("brakeOn");
 });
 
 describe("decryption", () => {

@@ -40,8 +40,8 @@ const signedBySource: [string, Receive, (id: string) => SignedRequest, string][]
   [
     "lark",
     receiveLark,
-    (id) => signLark(larkDeleted({ open_id: id }, { token: "token", now }), { encryptKey: "key" }, now),
-    "lark:",
+    (id) => signLark(larkDeleted({ open_id: `ou_${id}` }, { token: "token", now }), { encryptKey: "key" }, now),
+    "lark:ou_",
   ],
   [
     "wechatwork",
@@ -184,7 +184,7 @@ test("an authentic Slack form of any kind is an answer or our own error, and ord
   );
 });
 
-test("XML gives back what was put in, or is refused", () => {
+test("XML gives back what was put in, but for white space at its ends, or is refused", () => {
   const text = fc.string({ unit: "binary" }).filter((value) => !value.includes("]]>") && value.isWellFormed());
   fc.assert(
     fc.property(
@@ -192,7 +192,8 @@ test("XML gives back what was put in, or is refused", () => {
       text.filter((value) => !/[<&]/.test(value)),
       (one, other) => {
         const fields = readXml(`<xml><A><![CDATA[${one}]]></A><B>${other}</B></xml>`);
-        expect([fields.get("A"), fields.get("B")]).toEqual([one, other]);
+        const trimmed = [one, other].map((value) => value.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, ""));
+        expect([fields.get("A"), fields.get("B")]).toEqual(trimmed);
       },
     ),
   );

@@ -16,7 +16,7 @@ const one = { token: "aToken", encodingAesKey, receiveId: "ww1" };
 const keys = { token: ["aToken"], encodingAesKey: [encodingAesKey], receiveIds: ["ww1"] };
 const seconds = now.getTime() / 1000;
 
-function receive(request: SignedRequest, given = keys) {
+function receive(request: SignedRequest, given: typeof keys & { corpId?: string } = keys) {
   const [path = ""] = request.path.split("?");
   return wechatwork.routes[`${request.method} ${path}`]?.(toRequest(request), {
     keys: given,
@@ -48,17 +48,19 @@ describe("a departure", () => {
   test("is update_user with Status 5, where it is sent", () => {
     const update = (status: string) => event(`<ChangeType>update_user</ChangeType><UserID>a</UserID>${status}`);
     expect(told(update("<Status>5</Status>"))).toMatchObject({ departures: [{ userId: "wechatwork:a" }] });
-    for (const status of ["", "<Status>1</Status>", "<Status>4</Status>", "<Status>05</Status>"]) {
-      expect(told(update(status))).toMatchObject({
+    for (const status of ["", "<Status/>", "<Status>2</Status>", "<Status>4</Status>"]) {
+      expect(told(update(status))).toEqual({
         kind: "answer",
-        answer: { statusCode: 200, body: "success" },
+        answer: expect.objectContaining({ statusCode: 200, body: "success" }),
       });
     }
   });
 
   test("in suite form is told by suite and corp", () => {
     const xml = `<xml><SuiteId>s1</SuiteId><AuthCorpId>c1</AuthCorpId><InfoType>change_contact</InfoType><TimeStamp>${seconds}</TimeStamp><ChangeType>delete_user</ChangeType><UserID>a</UserID></xml>`;
-    expect(told(xml)).toMatchObject({
+    const suite = { ...one, receiveId: "s1" };
+    const given = { ...keys, receiveIds: ["s1", "c1"], corpId: "c1" };
+    expect(receive(signWechatwork(xml, suite, now), given)).toMatchObject({
       departures: [{ eventId: `s1|c1|delete_user|a|${seconds}`, userId: "wechatwork:a" }],
     });
   });
@@ -78,7 +80,7 @@ describe("a departure", () => {
   });
 
   test("without a usable id is answered and told of", () => {
-    for (const id of ["", "<UserID> a</UserID>", "<UserID>a</UserID><UserID>b</UserID>"]) {
+    for (const id of ["", "<UserID> </UserID>", "<UserID>a b</UserID>", "<UserID>a</UserID><UserID>b</UserID>"]) {
       const received = told(event(`<ChangeType>delete_user</ChangeType>${id}`));
       expect(received).toMatchObject({
         kind: "answer",
@@ -146,7 +148,6 @@ describe("what is made of an event", () => {
     "<ChangeType>update_user</ChangeType><UserID>a</UserID><Name>b</Name>",
     "<ChangeType>update_party</ChangeType><UserID>a</UserID><NewUserID>b</NewUserID>",
     "<ChangeType>update_party</ChangeType><UserID>a</UserID><Status>5</Status>",
-    "<UserID>a</UserID>",
   ])("nothing: %s", (fields) => {
     expect(of(event(fields))).toEqual(nothing);
     const other = event("<ChangeType>delete_user</ChangeType><UserID>a</UserID>").replace(
@@ -248,7 +249,7 @@ test("a departure that claims to be more than an hour ahead is kept and told; a 
 });
 
 test("an authentic event that is no such XML is answered and told of", () => {
-  for (const message of ["hello", "<xml><a b='1'/></xml>", "<xml><!-- --></xml>"]) {
+  for (const message of ["hello", '{"Event":"change_contact"}', "<!DOCTYPE x><xml></xml>", "<xml><?a?></xml>"]) {
     expect(told(message)).toMatchObject({
       kind: "answer",
       answer: { body: "success" },
@@ -271,6 +272,7 @@ test("the old and the new keys both serve", () => {
     token: ["new", "aToken"],
     encodingAesKey: ["b".repeat(43), encodingAesKey],
     receiveIds: ["x", "ww1"],
+    corpId: "ww1",
   };
   expect(receive(signWechatwork(wechatworkDeleted("a", "ww1", now), one, now), given)).toMatchObject({
     kind: "departures",
@@ -309,7 +311,7 @@ describe("refused", () => {
       "unauthorized: query",
     ],
     ["a bad escape", () => withPath((path) => `${path}&x=%E0%A4%A`), "unauthorized: query"],
-    ["an envelope without Encrypt", () => receive({ ...good, body: "<xml></xml>" }), "unauthorized: query"],
+    ["an envelope without Encrypt", () => receive({ ...good, body: "<xml></xml>" }), "unauthorized: envelope"],
     ["an envelope that is no XML", () => receive({ ...good, body: "{}" }), "unauthorized: envelope"],
     [
       "an entity bomb",
@@ -323,6 +325,214 @@ describe("refused", () => {
   test("timestamp and nonce that changed places: the signature allows it, the form does not", () => {
     const swap = (path: string) => path.replace(/timestamp=(\w+)&nonce=(\w+)/, "timestamp=$2&nonce=$1");
     expect(problemOf(() => withPath(swap))).toBe("unauthorized: query");
+  });
+});
+
+describe("white space of XML at both ends of every value is none of the value", () => {
+  const fields = {
+    ...{ ToUserName: "ww1", FromUserName: "sys", CreateTime: String(seconds), MsgType: "event" },
+    ...{ Event: "change_contact", ChangeType: "delete_user", UserID: "zhang" },
+  };
+  const suite = {
+    ...{ SuiteId: "s1", AuthCorpId: "ww1", InfoType: "change_contact" },
+    ...{ TimeStamp: String(seconds), ChangeType: "delete_user", UserID: "zhang" },
+  };
+  const spaces: [string, string][] = [
+    [" ", ""],
+    ["", " "],
+    ["\n", "\n"],
+    ["\n\t", "\n"],
+    ["\r\n    ", "\r\n"],
+    ["\t", "\t\t"],
+  ];
+  const forms: [string, (before: string, value: string, after: string) => string][] = [
+    ["around CDATA", (before, value, after) => `${before}<![CDATA[${value}]]>${after}`],
+    ["within CDATA", (before, value, after) => `<![CDATA[${before}${value}${after}]]>`],
+    ["in plain text", (before, value, after) => before + value + after],
+  ];
+  test.each(forms)("%s, in any one field and in all", (_, write) => {
+    for (const [before, after] of spaces) {
+      for (const given of [fields, suite]) {
+        const names = Object.keys(given);
+        for (const odd of [...names.map((name) => [name]), names]) {
+          const written = Object.entries(given).map(
+            ([name, value]) => `<${name}>${odd.includes(name) ? write(before, value, after) : value}</${name}>`,
+          );
+          expect(told(`<xml>${written.join("\n")}</xml>`)).toMatchObject({
+            departures: [{ userId: "wechatwork:zhang", occurredAt: now }],
+          });
+        }
+      }
+    }
+  });
+
+  test.each(forms)("%s, in the envelope", (_, write) => {
+    const request = signWechatwork(wechatworkDeleted("zhang", "ww1", now), one, now);
+    const [, encrypted = ""] = /<Encrypt><!\[CDATA\[(.*?)\]\]>/.exec(request.body) ?? [];
+    for (const [before, after] of spaces) {
+      const body = `${before}<xml>${after}<Encrypt>${write(before, encrypted, after)}</Encrypt>${before}</xml>${after}`;
+      expect(receive({ ...request, body })).toMatchObject({ departures: [{ userId: "wechatwork:zhang" }] });
+    }
+  });
+});
+
+describe("an envelope of another form", () => {
+  const request = signWechatwork(wechatworkDeleted("a", "ww1", now), one, now);
+  const [, encrypted = ""] = /<Encrypt><!\[CDATA\[(.*?)\]\]>/.exec(request.body) ?? [];
+
+  test.each([
+    `<?xml version="1.0" encoding="UTF-8"?>\n${request.body}`,
+    `\uFEFF<?xml version='1.0'?><!-- a -->${request.body}<!-- b -->`,
+    `<!-- a -->${request.body}`,
+    request.body.replace("<xml>", "<xml><!-- a -->"),
+    request.body.replace("<xml>", '<xml xmlns="urn:x" version="1">'),
+    request.body.replace("<Encrypt>", "<Encrypt type='aes'>"),
+    request.body.replace("</xml>", `<More>${"x".repeat(300_000)}</More></xml>`),
+  ])("is read: %s", (body) => {
+    expect(receive({ ...request, body })).toMatchObject({ departures: [{ userId: "wechatwork:a" }] });
+  });
+
+  test.each([
+    JSON.stringify({ tousername: "ww1", encrypt: encrypted, agentid: "" }),
+    JSON.stringify({ ToUserName: "ww1", Encrypt: encrypted }),
+    `<!DOCTYPE xml>${request.body}`,
+    `<?xml-stylesheet href="a"?>${request.body}`,
+    request.body.replaceAll("Encrypt", "encrypt"),
+    request.body.replace("</xml>", "<Encrypt>x</Encrypt></xml>"),
+    request.body.slice(0, -6),
+    "",
+  ])("is refused and kept, if its query could be WeCom's: %s", (body) => {
+    const envelope = expect.objectContaining({ code: "unauthorized", reason: "envelope", isHopeless: false });
+    expect(() => receive({ ...request, body })).toThrow(envelope);
+    const query = expect.objectContaining({ code: "unauthorized", reason: "query", isHopeless: true });
+    expect(() => receive({ ...request, path: "/wechatwork?msg_signature=x", body })).toThrow(query);
+  });
+
+  test("is read, inside too: a declaration, comments and attributes", () => {
+    const xml = `<?xml version="1.0"?><!-- a -->${event('<ChangeType a="b">delete_user</ChangeType><UserID>zh<!-- -->ang</UserID>')}`;
+    expect(told(xml)).toMatchObject({ departures: [{ userId: "wechatwork:zhang" }] });
+  });
+
+  test("is read, where it is larger than 64 kB", () => {
+    const users = Array.from({ length: 5_000 }, (_, n) => `somebody-with-a-long-id-${n}`).join(",");
+    const tag = event(`<ChangeType>update_tag</ChangeType><TagId>1</TagId><AddUserItems>${users}</AddUserItems>`);
+    expect(tag.length).toBeGreaterThan(64 * 1024);
+    expect(told(tag)).toEqual({ kind: "answer", answer: expect.objectContaining({ body: "success" }) });
+    const left = event(`<ChangeType>delete_user</ChangeType><UserID>a</UserID><More>${users}</More>`);
+    expect(told(left)).toMatchObject({ departures: [{ userId: "wechatwork:a" }] });
+  });
+});
+
+test("an echostr whose + became a blank is read as it was", () => {
+  for (let n = 0; n < 200; n += 1) {
+    const request = signWechatworkCheck(String(n), one, now);
+    const path = request.path.replaceAll("%2B", n % 2 ? "%20" : "+");
+    expect(receive({ ...request, path })).toMatchObject({ isUrlCheck: true, answer: { body: String(n) } });
+  }
+});
+
+describe("an authentic event that may be about a person and is not understood is kept, counted and told", () => {
+  const change = (type: string, more = "") => event(`<ChangeType>${type}</ChangeType><UserID>a</UserID>${more}`);
+  const left = change("delete_user");
+
+  test.each([
+    [change("Delete_User"), "unknown ChangeType"],
+    [change("DELETE_USER"), "unknown ChangeType"],
+    [change("\u00a0delete_user"), "unknown ChangeType"],
+    [change("remove_user"), "unknown ChangeType"],
+    [change("resign_user"), "unknown ChangeType"],
+    [change("delete_user_v2"), "unknown ChangeType"],
+    [change(""), "unknown ChangeType"],
+    [event("<UserID>a</UserID>"), "unknown ChangeType"],
+    [change("delete_user</ChangeType><ChangeType>delete_user"), "unknown ChangeType"],
+    [change("update_user", "<Status>05</Status>"), "unknown Status"],
+    [change("update_user", "<Status>6</Status>"), "unknown Status"],
+    [change("update_user", "<Status>left</Status>"), "unknown Status"],
+    [change("update_user", "<Status>5</Status><Status>5</Status>"), "no one Status"],
+    [change("update_user", "<NewUserID>b</NewUserID><NewUserID>c</NewUserID>"), "no one Status"],
+    [left.replace("change_contact", "Change_Contact"), "not understood"],
+    [left.replace("change_contact", "change_contact_v2"), "not understood"],
+    [left.replace("change_contact", "member_changed"), "not understood"],
+    [left.replace("<Event>", "<Event>change_contact</Event><Event>"), "not understood"],
+    [left.replace(/<Event>.*<\/Event>/, ""), "not understood"],
+  ])("%s", (xml, keepAs) => {
+    expect(told(xml)).toEqual({
+      ...{ kind: "answer", answer: expect.objectContaining({ statusCode: 200, body: "success" }), keepAs },
+      notices: [{ metric: "UnusableDeparture", message: expect.any(String) }],
+    });
+  });
+
+  test.each([
+    event("").replace("change_contact", "enter_agent"),
+    event("<ChangeType>del_external_contact</ChangeType><UserID>a</UserID>").replace(
+      "change_contact",
+      "change_external_contact",
+    ),
+    event("<ChangeType>del_follow_user</ChangeType><UserID>a</UserID>").replace(
+      "change_contact",
+      "change_external_contact",
+    ),
+    event("").replace("change_contact", "batch_job_result"),
+    "<xml><SuiteId>s1</SuiteId><InfoType>suite_ticket</InfoType><SuiteTicket>x</SuiteTicket></xml>",
+    "<xml><MsgType>text</MsgType><FromUserName>a</FromUserName><Content>hello</Content></xml>",
+    ...["create_party", "update_party", "delete_party", "update_tag"].map((type) => change(type)),
+  ])("what is about something else is not: %s", (xml) => {
+    expect(told(xml)).toEqual({ kind: "answer", answer: expect.objectContaining({ body: "success" }) });
+  });
+});
+
+test("somebody whose Status is 1 again has returned, and a rename beside it is told too", () => {
+  const xml = event("<ChangeType>update_user</ChangeType><UserID>a</UserID><Status>1</Status>");
+  expect(told(xml)).toMatchObject({ departures: [], returns: [{ userId: "wechatwork:a" }] });
+  expect(told(xml.replace("</Status>", "</Status><NewUserID>b</NewUserID>"))).toMatchObject({
+    returns: [{ userId: "wechatwork:a" }],
+    notices: [{ metric: "Renamed" }],
+    renamed: { former: "wechatwork:a", next: "wechatwork:b" },
+  });
+});
+
+describe("an event of another corp", () => {
+  const changes = ["delete_user", "create_user", "update_user", "Delete_User"];
+  const own = (change: string) => event(`<ChangeType>${change}</ChangeType><UserID>a</UserID><Status>5</Status>`);
+  const suite = (change: string, corp: string | undefined) =>
+    `<xml><SuiteId>s1</SuiteId>${corp === undefined ? "" : `<AuthCorpId>${corp}</AuthCorpId>`}<InfoType>change_contact</InfoType><TimeStamp>${seconds}</TimeStamp><ChangeType>${change}</ChangeType><UserID>a</UserID><NewUserID>b</NewUserID></xml>`;
+  const from = (xml: string, receiveId: string, given: object) =>
+    receive(signWechatwork(xml, { ...one, receiveId }, now), { ...keys, ...given });
+  const both = { receiveIds: ["ww1", "ww2", "s1"], corpId: "ww1" };
+  const other = {
+    ...{ kind: "answer", answer: expect.objectContaining({ statusCode: 200, body: "success" }) },
+    notices: [expect.objectContaining({ metric: "OtherTenant", level: "WARN", facts: { source: "wechatwork" } })],
+  };
+
+  test.each(changes)("is answered and counted, and does nothing: %s", (change) => {
+    expect(from(own(change), "ww2", both)).toEqual(other);
+    expect(from(own(change), "s1", both)).toEqual(other);
+    for (const corp of ["ww2", "s1", "WW1", "ww11"]) expect(from(suite(change, corp), "s1", both)).toEqual(other);
+    expect(from(suite(change, "ww2"), "ww1", both)).toEqual(other);
+    expect(from(own(change), "ww1", { corpId: "ww2" })).toEqual(other);
+  });
+
+  test("ours is taken: addressed to the corp, or named by the suite", () => {
+    const taken = { departures: [{ userId: "wechatwork:a" }] };
+    expect(from(own("delete_user"), "ww1", both)).toMatchObject(taken);
+    expect(from(suite("delete_user", "ww1"), "s1", both)).toMatchObject(taken);
+    expect(from(suite("delete_user", "ww1"), "s1", { receiveIds: ["s1"], corpId: "ww1" })).toMatchObject(taken);
+    expect(from(suite("delete_user", "ww1"), "ww1", {})).toMatchObject(taken);
+    expect(from(own("delete_user"), "", { receiveIds: [""] })).toMatchObject(taken);
+  });
+
+  test("is kept and told where nobody can say whose it is", () => {
+    const kept = (keepAs: string) => ({ keepAs, notices: [{ metric: "UnusableDeparture" }] });
+    expect(from(suite("delete_user", "ww1"), "s1", { receiveIds: ["s1"] })).toMatchObject(kept("no corpId"));
+    expect(from(suite("delete_user", undefined), "s1", both)).toMatchObject(kept("no AuthCorpId"));
+    expect(from(suite("delete_user", "ww1</AuthCorpId><AuthCorpId>ww1"), "s1", both)).toMatchObject(
+      kept("no AuthCorpId"),
+    );
+  });
+
+  test("of no interest is nothing", () => {
+    const ticket = "<xml><SuiteId>s1</SuiteId><InfoType>suite_ticket</InfoType></xml>";
+    expect(from(ticket, "s1", both)).toEqual({ kind: "answer", answer: expect.objectContaining({ body: "success" }) });
   });
 });
 

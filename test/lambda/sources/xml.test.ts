@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readXml } from "../../../lambda/sources/xml.ts";
+import { readElements, readXml } from "../../../lambda/sources/xml.ts";
 import { hostileXml } from "./hostile/parts.ts";
 
 const read = (xml: string) => Object.fromEntries(readXml(xml));
@@ -11,7 +11,7 @@ describe("reads", () => {
     ["<xml />", {}],
     ["<xml><a></a></xml>", { a: "" }],
     ["<xml><a/></xml>", { a: "" }],
-    ["<xml><a>00123</a><b>1e5</b><c> d </c></xml>", { a: "00123", b: "1e5", c: " d " }],
+    ["<xml><a>00123</a><b>1e5</b><c> d </c></xml>", { a: "00123", b: "1e5", c: "d" }],
     ["<xml><a><![CDATA[<b>&amp;]] >]]></a></xml>", { a: "<b>&amp;]] >" }],
     ["<xml><a>1<![CDATA[2]]>3&lt;4<![CDATA[]]></a></xml>", { a: "123<4" }],
     ["<xml><a>&amp;&lt;&gt;&quot;&apos;</a></xml>", { a: "&<>\"'" }],
@@ -22,6 +22,12 @@ describe("reads", () => {
     ["\uFEFF \n<xml></xml>", {}],
     ["<xml><a>x</a></xml>\n", { a: "x" }],
     ["<_.-1><a-b_c.d>x</a-b_c.d></_.-1>", { "a-b_c.d": "x" }],
+    ["<?xml version='1.0' encoding=\"UTF-8\"?>\n<xml><a>x</a></xml>", { a: "x" }],
+    ["\uFEFF<?xml version='1.0'?><xml><a>x</a></xml>", { a: "x" }],
+    ["<!-- a --><xml><!-- --><a>1<!-- <b> -->2</a><!-- --></xml> <!-- --> \n<!-- -->", { a: "12" }],
+    ["<?xml version='1.0'?> <!-- a -->\n<xml></xml>", {}],
+    ["<xml a='1' b-c = \"2>\"><a x:y='z' >1</a><b c=''/></xml>", { a: "1", b: "" }],
+    ["<xml xmlns='urn:x' xmlns:y=\"urn:y\"><a>x</a></xml>", { a: "x" }],
     ["<xml><__proto__>x</__proto__></xml>", JSON.parse('{"__proto__":"x"}')],
   ])("%s", (xml, expected) => {
     expect(read(xml)).toEqual(expected);
@@ -39,13 +45,40 @@ describe("reads", () => {
     expect(read(xml)).toEqual(expected);
   });
 
-  test("up to 16 elements deep, and 64 kB long", () => {
+  test("up to 16 elements deep, of any length, and 100,000 pieces", () => {
     expect(read(`${"<a>".repeat(16)}${"</a>".repeat(16)}`)).toEqual({});
     expect(() => read(`${"<a>".repeat(17)}${"</a>".repeat(17)}`)).toThrow("XML is too deep");
-    const around = "<xml><a></a></xml>".length;
-    expect(read(`<xml><a>${"x".repeat(65_536 - around)}</a></xml>`).a).toHaveLength(65_536 - around);
-    expect(() => read(`<xml><a>${"x".repeat(65_537 - around)}</a></xml>`)).toThrow("XML is too long");
+    expect(read(`<xml><a>${"x".repeat(2_000_000)}</a></xml>`).a).toHaveLength(2_000_000);
+    expect(read(`<xml>${"<a></a>".repeat(49_999)}</xml>`)).toEqual({});
+    expect(() => read(`<xml>${"<a></a>".repeat(50_000)}</xml>`)).toThrow("XML has too many pieces");
+    expect(() => read(`<xml>${"<!---->".repeat(100_000)}</xml>`)).toThrow("XML has too many pieces");
   });
+
+  const whites = ["", " ", "\t", "\n", "\r\n", "\n\t\t", " \r\n "];
+  const values: [string, string][] = [
+    ["zhang", "zhang"],
+    ["<![CDATA[zhang]]>", "zhang"],
+    ["<![CDATA[ zh ang\n]]>", "zh ang"],
+    ["z<![CDATA[h]]>&#97;ng", "zhang"],
+    ["&#32;a&#10;", "a"],
+    ["\u00a0a\u3000", "\u00a0a\u3000"],
+    ["\u200ba\ufeff", "\u200ba\ufeff"],
+    ["", ""],
+  ];
+  test.each(values)("without the white space of XML at both ends, and no other: %j", (value, expected) => {
+    for (const before of whites) {
+      for (const after of whites) {
+        expect(read(`<xml>${before}<a>${before}${value}${after}</a>${after}<b>${after}</b></xml>`)).toEqual({
+          ...{ a: expected, b: "" },
+        });
+      }
+    }
+  });
+});
+
+test("the children that have no text are told by name", () => {
+  const { fields, unusable } = readElements("<xml><a>1</a><a>2</a><b><c/></b><d>3</d></xml>");
+  expect([[...fields], [...unusable]]).toEqual([[["d", "3"]], ["a", "b"]]);
 });
 
 test.each([
@@ -59,7 +92,8 @@ test.each([
   ["", "XML has no root"],
   ["text", "XML has no root"],
   ["&amp;", "XML has no root"],
-  ["<xml><!-- --></xml>", "XML has something else than elements and text"],
+  ["<xml><!-- ></xml>", "XML has something else than elements and text"],
+  ["<xml><?xml version='1.0'?></xml>", "XML has something else than elements and text"],
   ["<xml", "XML has no root"],
   ["<xml>", "XML has something else than elements and text"],
   ["<xml><a>&#0;</a></xml>", "XML has an impossible character"],

@@ -99,13 +99,13 @@ export const cases: Hostile[] = [
   ...oddTimestamps.map((value) =>
     proof(`timestamp ${JSON.stringify(value)}, signed`, sign(text, value), "timestamp form"),
   ),
-  ...[11, 12, 14, 16].map((length) =>
+  ...[11, 12, 13, 14, 16].map((length) =>
     proof(`timestamp of ${length} digits, signed`, sign(text, seconds.padEnd(length, "0")), "timestamp form"),
   ),
-  ...[86_400_001, 86_401_000, 172_800_000, 365 * 86_400_000, -86_400_001, -172_800_000].flatMap((ms) => [
-    { ...proof(`replayed ${ms} ms later`, sign(text), "timestamp"), at: at(ms) },
-    { ...proof(`replayed ${ms} ms later, told in ms`, sign(text, `${seconds}000`), "timestamp"), at: at(ms) },
-  ]),
+  ...[86_400_001, 86_401_000, 172_800_000, 365 * 86_400_000, -86_400_001, -172_800_000].map((ms) => ({
+    ...proof(`replayed ${ms} ms later`, sign(text), "timestamp"),
+    at: at(ms),
+  })),
 
   ...[
     "",
@@ -160,12 +160,11 @@ export const cases: Hostile[] = [
     request: seal(JSON.stringify({ ...deleted, type: "url_verification" }), false),
     expected: "malformed",
   },
-  proof("a plain URL check", unsigned(JSON.stringify(urlCheck)), "decryption"),
+  proof("a plain URL check", unsigned(JSON.stringify(urlCheck)), "not encrypted, though an encryptKey is set"),
   ...notJson.map((body) => proof(`unsigned ${JSON.stringify(body.slice(0, 20))}`, unsigned(body), "json")),
   ...notObjects.map((body) => proof(`unsigned ${body.slice(0, 20)}`, unsigned(body), "json")),
   ...notUtf8.map((body) => proof(`unsigned, not UTF-8: ${body.toString("hex")}`, unsigned(body), "json")),
   ...[
-    undefined,
     null,
     1,
     true,
@@ -254,35 +253,36 @@ export const cases: Hostile[] = [
     sign(JSON.stringify({ encrypt: encryptLark(JSON.stringify(deleted), "x") })),
     "decryption",
   ),
-  ...[
-    { event_id: "" },
-    { event_id: 1 },
-    { event_id: null },
-    { event_id: undefined },
-    { event_type: 1 },
-    { event_type: undefined },
-    { create_time: 1 },
-    { app_id: 1 },
-  ].map((fields) => ({
-    name: `event 2.0, header ${JSON.stringify(fields)}`,
+  ...(
+    [
+      [{ event_id: "" }, "no event id"],
+      [{ event_id: 1 }, "no event id"],
+      [{ event_id: null }, "no event id"],
+      [{ event_id: undefined }, "no event id"],
+      [{ event_type: 1 }, "no type"],
+      [{ event_type: undefined }, "no type"],
+    ] as const
+  ).map(([fields, keptAs]) => ({
+    name: `event 2.0, header ${Object.entries(fields)}`,
     request: sealed({ ...deleted, header: { ...deleted.header, ...fields } }),
-    expected: "malformed",
+    expected: `kept: ${keptAs}`,
   })),
   ...["x", 1, true, { object: 1 }, { object: "x" }, { object: { status: 1 } }, { old_object: "x" }].map((event) => ({
     name: `event 2.0, event ${JSON.stringify(event)}`,
     request: sealed({ ...deleted, event }),
-    expected: "malformed",
+    expected: "kept: no open_id",
   })),
-  ...[
-    { uuid: "" },
-    { uuid: 1 },
-    { uuid: undefined },
-    { event: undefined },
-    { event: {} },
-    { event: { type: 1 } },
-    { ts: {} },
-  ].map((fields) => ({
-    name: `event 1.0, ${JSON.stringify(fields)}`,
+  ...(
+    [
+      [{ uuid: "" }, "no event id"],
+      [{ uuid: 1 }, "no event id"],
+      [{ uuid: undefined }, "no event id"],
+      [{ event: undefined }, "no type"],
+      [{ event: {} }, "no type"],
+      [{ event: { type: 1 } }, "no type"],
+    ] as const
+  ).map(([fields, keptAs]) => ({
+    name: `event 1.0, ${Object.entries(fields).map(([name, value]) => `${name} ${JSON.stringify(value)}`)}`,
     request: sealed({
       uuid: "u",
       ts: seconds,
@@ -290,7 +290,7 @@ export const cases: Hostile[] = [
       event: { type: "user_leave", open_id: "ou_1" },
       ...fields,
     }),
-    expected: "malformed",
+    expected: `kept: ${keptAs}`,
   })),
   ...[undefined, "", "cli_other", "CLI_LOCAL", "cli_local "].map((app_id) => ({
     ...proof(
@@ -299,6 +299,11 @@ export const cases: Hostile[] = [
       "app id",
     ),
     changes: { lark: { appId: "cli_local" } },
+  })),
+  ...["u1", "on_1", "OU_1", "xou_1", "o_1"].map((open_id) => ({
+    name: `departure of the open id ${open_id}`,
+    request: sealed({ ...deleted, event: { object: { open_id } } }),
+    expected: "kept: another id than open_id",
   })),
   ...[...unusableIds, undefined, null, 1, true, {}, ["ou_1"]].map((open_id) => ({
     name: `departure of ${JSON.stringify(open_id)}`,

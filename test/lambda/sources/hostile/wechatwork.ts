@@ -1,7 +1,7 @@
 import { createCipheriv, createHash, createHmac } from "node:crypto";
 import type { Request } from "../../../../lambda/http.ts";
-import { encryptWechatwork, signWechatwork, signWechatworkCheck, wechatworkDeleted } from "../../../../local/sign.ts";
-import { now, toRequest } from "../../../parts.ts";
+import { wechatworkDeleted } from "../../../../local/sign.ts";
+import { now } from "../../../parts.ts";
 import {
   bitFlips,
   cuts,
@@ -23,19 +23,42 @@ const one = { token, encodingAesKey, receiveId: "ww1" };
 export const keys = { token: [token], encodingAesKey: [encodingAesKey], receiveIds: ["ww1"] };
 
 const deleted = wechatworkDeleted("zhangsan", "ww1", now);
-const good = toRequest(signWechatwork(deleted, one, now));
-const check = toRequest(signWechatworkCheck("1616140317555161061", one, now));
+// Every byte is fixed: a random block that is cut at a fixed place is a right one about once in twenty runs.
+const nonce = "5f0c1e8a9b7d2c34";
+const encrypted = encrypt(deleted);
+const signature = signatureOf(encrypted);
+const query = new URLSearchParams({ msg_signature: signature, timestamp: seconds, nonce });
+const good = posted(encrypted);
+const echo = encrypt("1616140317555161061");
+const check: Request = {
+  ...{ route: "GET /wechatwork", id: undefined, body: Buffer.alloc(0), headers: {} },
+  rawQuery: `${queryOf(signatureOf(echo))}&echostr=${encodeURIComponent(echo)}`,
+};
 export const accepted = [good, check];
 
-const [, encrypted = ""] = /<Encrypt><!\[CDATA\[(.*?)\]\]>/.exec(good.body.toString()) ?? [];
-const query = new URLSearchParams(good.rawQuery);
-const signature = query.get("msg_signature") ?? "";
-const nonce = query.get("nonce") ?? "";
+function encrypt(message: string, { encodingAesKey: given, receiveId } = one): string {
+  return seal(padded(frame(Buffer.byteLength(message), message + receiveId)), given);
+}
+function queryOf(given: string, timestamp = seconds): string {
+  return `msg_signature=${given}&timestamp=${timestamp}&nonce=${nonce}`;
+}
+/** As WeCom posts it, signed. */
+function posted(text: string): Request {
+  return {
+    ...{ route: "POST /wechatwork", id: undefined, rawQuery: queryOf(signatureOf(text)) },
+    ...{ body: Buffer.from(envelope(text)), headers: { "content-type": "text/xml" } },
+  };
+}
 
-const sha1 = (parts: string[]) => createHash("sha1").update(parts.join("")).digest("hex");
-const signatureOf = (text: string, timestamp = seconds, key = token) => sha1([key, timestamp, nonce, text].sort());
-const envelope = (text: string) => `<xml><ToUserName>ww1</ToUserName><Encrypt>${text}</Encrypt></xml>`;
-
+function sha1(parts: string[]): string {
+  return createHash("sha1").update(parts.join("")).digest("hex");
+}
+function signatureOf(text: string, timestamp = seconds, key = token): string {
+  return sha1([key, timestamp, nonce, text].sort());
+}
+function envelope(text: string): string {
+  return `<xml><ToUserName>ww1</ToUserName><Encrypt>${text}</Encrypt></xml>`;
+}
 const withQuery = (request: Request, rawQuery: string): Request => ({ ...request, rawQuery });
 const asked = (given: Record<string, string>): Request => {
   const parameters = { msg_signature: signature, timestamp: seconds, nonce, ...given };
@@ -46,10 +69,10 @@ const asked = (given: Record<string, string>): Request => {
 const signed = (text: string, timestamp = seconds): Request =>
   withBody(asked({ timestamp, msg_signature: signatureOf(text, timestamp) }), envelope(text));
 /** By WeCom itself. */
-const told = (xml: string): Request => signed(encryptWechatwork(xml, one));
+const told = (xml: string): Request => signed(encrypt(xml));
 
-const key = Buffer.from(`${encodingAesKey}=`, "base64");
-function seal(plain: Uint8Array): string {
+function seal(plain: Uint8Array, encodingKey = encodingAesKey): string {
+  const key = Buffer.from(`${encodingKey}=`, "base64");
   const cipher = createCipheriv("aes-256-cbc", key, key.subarray(0, 16)).setAutoPadding(false);
   return Buffer.concat([cipher.update(plain), cipher.final()]).toString("base64");
 }
@@ -58,8 +81,9 @@ function frame(length: number, rest: string): Buffer {
   size.writeUInt32BE(length >>> 0);
   return Buffer.concat([Buffer.alloc(16, 7), size, Buffer.from(rest)]);
 }
-const padded = (plain: Buffer, fill = 32 - (plain.length % 32), length = 32 - (plain.length % 32)) =>
-  Buffer.concat([plain, Buffer.alloc(length, fill)]);
+function padded(plain: Buffer, fill = 32 - (plain.length % 32), length = 32 - (plain.length % 32)): Buffer {
+  return Buffer.concat([plain, Buffer.alloc(length, fill)]);
+}
 
 const proof = (name: string, request: Request, reason: string): Hostile => ({
   name,
@@ -156,14 +180,14 @@ export const cases: Hostile[] = [
   ...["ww2", "", "ww", "ww11", "WW1", "ww1 ", " ww1", "ww1\0", "ww1\n", "wwl", "ww1|ww1"].map((receiveId) =>
     proof(
       `for the receiver ${JSON.stringify(receiveId)}`,
-      toRequest(signWechatwork(deleted, { ...one, receiveId }, now)),
+      posted(encrypt(deleted, { ...one, receiveId })),
       "decryption or receiveid",
     ),
   ),
   ...["b".repeat(43), encodingAesKey.toLowerCase(), `${encodingAesKey.slice(0, 42)}A`.replace(/^a/, "b")].map((other) =>
     proof(
       `encrypted with ${other.slice(0, 6)}…`,
-      toRequest(signWechatwork(deleted, { ...one, encodingAesKey: other }, now)),
+      posted(encrypt(deleted, { ...one, encodingAesKey: other })),
       "decryption or receiveid",
     ),
   ),
@@ -207,7 +231,7 @@ export const cases: Hostile[] = [
 
   ...hostileXml.map((xml) => ({
     ...proof(`envelope ${JSON.stringify(xml.slice(0, 40))}, ${xml.length}`, withBody(good, xml), ""),
-    expected: /^unauthorized: (envelope|query)$/,
+    expected: "unauthorized: envelope",
   })),
   ...notUtf8.map((bytes) => proof(`envelope, not UTF-8: ${bytes.toString("hex")}`, withBody(good, bytes), "envelope")),
   ...[
@@ -217,7 +241,7 @@ export const cases: Hostile[] = [
     `<xml><encrypt>${encrypted}</encrypt></xml>`,
     "<xml><Encrypt></Encrypt></xml>",
     "<xml><Encrypt/></xml>",
-  ].map((xml, index) => proof(`envelope with no one Encrypt, ${index}`, withBody(good, xml), "query")),
+  ].map((xml, index) => proof(`envelope with no one Encrypt, ${index}`, withBody(good, xml), "envelope")),
   ...cuts(check.rawQuery.slice(-12)).map((end) =>
     proof(
       `URL check cut by ${12 - end.length}`,
@@ -233,13 +257,13 @@ export const cases: Hostile[] = [
   ),
 
   ...hostileXml
-    .filter((xml) => xml !== `<xml>${"<a></a>".repeat(10_000)}</xml>` && xml.length < 30_000)
+    .filter((xml) => xml !== `<xml>${"<a></a>".repeat(10_000)}</xml>` && xml.length < 700_000)
     .map((xml) => ({
       name: `event ${JSON.stringify(xml.slice(0, 40))}, ${xml.length}`,
       request: told(xml),
       expected: "kept: no XML",
     })),
-  ...[...unusableIds.filter((id) => !id.includes("\0")), "]]&gt;a b"].map((id) => ({
+  ...[...unusableIds.filter((id) => !id.includes("\0") && !/^ ?a[ \r]?$/.test(id)), "]]&gt;a b"].map((id) => ({
     name: `departure of ${JSON.stringify(id)}`,
     request: told(wechatworkDeleted(id, "ww1", now)),
     expected: "kept: no UserID",
