@@ -12,7 +12,8 @@ import {
   verify as verifySignature,
 } from "node:crypto";
 import * as z from "zod/mini";
-import { decodeUtf8, json, parseJson, parseQuery, type Request } from "../http.ts";
+import { json, parseQuery, type Request } from "../http.ts";
+import { readJson } from "../json.ts";
 import { malformed, Problem, refused, unreadable } from "../problem.ts";
 import {
   type Departure,
@@ -264,7 +265,7 @@ function readBody(request: Request): unknown {
   ) {
     throw new Problem("unsupported_media_type");
   }
-  return parseJson(decodeUtf8(request.body));
+  return readJson(request.body);
 }
 
 function orMalformed<T>(schema: z.ZodMiniType<T>, given: unknown): T {
