@@ -231,7 +231,6 @@ describe("answers", () => {
       signWechatwork(wechatworkDeleted("demo_1", "wwlocal"), { ...wechatworkKeys, receiveId: "other" }),
       { method: "GET" as const, path: "/wechatwork", headers: {}, body: "" },
       order("lark:ou_demo_1", { key: other.api.ops }),
-      { method: "POST" as const, path: "/resignations", headers: {}, body: "{}" },
     ];
     const answers = new Set<string>();
     for (const forgery of forgeries) {
@@ -244,6 +243,29 @@ describe("answers", () => {
     expect(metrics("Refused")).toHaveLength(forgeries.length);
     expect((await stack.ledger.list({ now: new Date(), limit: 10 })).items).toEqual([]);
     expect(genauth.calls()).toEqual([]);
+  });
+
+  test("name a header of the proof that is missing, and count nothing: it shows in the request alone", async () => {
+    await start();
+    const { "webhook-timestamp": _, ...headers } = order("lark:ou_demo_1").headers;
+    const response = await send({ ...order("lark:ou_demo_1"), headers }, stack.url);
+    expect([response.status, await response.json()]).toMatchObject([
+      400,
+      { code: "bad_header", detail: "webhook-timestamp is missing: send seconds since 1970, digits alone" },
+    ]);
+    expect([...metrics("Refused"), ...metrics("Malformed")]).toEqual([]);
+  });
+
+  test("tell whoever signed rightly that their clock is wrong", async () => {
+    await start();
+    const past = new Date(Date.now() - 3_600_000);
+    const late = signApi({ method: "POST", path: "/resignations", body: {} }, keys.api.zapier, { now: past });
+    const response = await send(late, stack.url);
+    expect([response.status, await response.json()]).toMatchObject([
+      400,
+      { code: "clock_off", detail: expect.stringMatching(/^webhook-timestamp is 3,60\d s off, in the past/) },
+    ]);
+    expect(metrics("ClockDrift")).toHaveLength(1);
   });
 
   test("404 of a source that is off, and 503 of one that is not filled in or wrong", async () => {
