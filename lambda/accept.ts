@@ -22,7 +22,7 @@ export interface AcceptParts {
 export async function accept({ ledger, queue, log, now }: AcceptParts, departure: Departure): Promise<Resignation> {
   const resignation = toResignation(departure, now());
   const former = await ledger.enter(resignation);
-  if (former && former.contentHash !== departure.contentHash) throw new Problem("id_reused");
+  if (former && former.contentHash !== departure.contentHash) throw idReused(former);
   if (!former || former.status === "accepted") await queue.send(resignation.id);
 
   const { id, source, requestedBy } = resignation;
@@ -30,6 +30,19 @@ export async function accept({ ledger, queue, log, now }: AcceptParts, departure
   if (former) log.count("Repeated", "A departure came again", { ...facts, status: former.status });
   else log.count("Accepted", "A departure was written down", facts);
   return former ?? resignation;
+}
+
+/** The former one of an order is its own caller's: the caller's name is part of what the id is made of. */
+function idReused({ id, userId, status, source }: Resignation): Problem {
+  if (source !== "api" && source !== "reconcile") return new Problem("id_reused");
+  const detail =
+    `This webhook-id stands for ${userId}, which is ${status}. To order something else, or to mend that order, ` +
+    "send it under a webhook-id of its own; to repeat it, send the very same body";
+  return new Problem("id_reused", {
+    detail,
+    members: { id, userId, resignationStatus: status },
+    location: `/resignations/${id}`,
+  });
 }
 
 /**

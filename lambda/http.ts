@@ -56,11 +56,15 @@ export const text = (statusCode: number, body: string): Answer => ({
 });
 
 /** RFC 9457. Every 503 says when to come back: Make and Zapier repeat those, and not a 500. */
-export function problemAnswer({ code, status, title, detail, members }: Problem): Answer {
+export function problemAnswer({ code, status, title, detail, members, location }: Problem): Answer {
   return json(
     status,
     { type: "about:blank", title, status, code, ...(detail && { detail }), ...members },
-    { "content-type": "application/problem+json", ...(status === 503 && { "retry-after": "10" }) },
+    {
+      "content-type": "application/problem+json",
+      ...(status === 503 && { "retry-after": "10" }),
+      ...(location !== undefined && { location }),
+    },
   );
 }
 
@@ -83,6 +87,8 @@ export function answerError(
     if (isLate) log.count("ClockDrift", "A valid signature is too old or too new: a clock is wrong", facts, "WARN");
   } else if (error.code === "keys_not_filled_in")
     log.count("KeysNotFilledIn", "A source is not set up", facts, "ERROR");
+  else if (error.code === "clock_off")
+    log.count("ClockDrift", "A valid signature is too old or too new: a clock is wrong", facts, "WARN");
   else if (error.code === "malformed") log.count("Malformed", "A verified request could not be read", facts, "ERROR");
   else log.info("A request was turned away", facts);
   return problemAnswer(error);

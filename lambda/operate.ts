@@ -16,7 +16,10 @@ export async function operate(parts: AcceptParts, act: Act): Promise<Resignation
   const { ledger, queue, now, log } = parts;
   const resignation = await findOrThrow(ledger, act.id);
   // The signature does not cover the path: what was signed for one resignation must not serve for another.
-  if (!(await ledger.isFirstUse(act.requestId, `${act.name} ${act.id}`, now()))) throw new Problem("id_reused");
+  if (!(await ledger.isFirstUse(act.requestId, `${act.name} ${act.id}`, now()))) {
+    const detail = "This webhook-id was used for another decision: every decision needs an id of its own";
+    throw new Problem("id_reused", { detail });
+  }
 
   const by = `${act.operator} (${act.caller})`;
   const at = now();

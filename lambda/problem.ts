@@ -4,6 +4,8 @@
  */
 const family = {
   malformed: [400, "The request is malformed"],
+  bad_header: [400, "A header of the proof is missing or has another form"],
+  clock_off: [400, "webhook-timestamp is too far from now"],
   unauthorized: [401, "The request could not be verified"],
   forbidden: [403, "The caller may not do this"],
   second_operator_needed: [403, "A second operator must approve this one"],
@@ -14,6 +16,7 @@ const family = {
   id_reused: [422, "This webhook-id was used before with another request"],
   invalid_user_id: [422, "The user id is no sync relation of an allowed provider"],
   occurred_in_future: [422, "occurredAt lies in the future"],
+  occurred_out_of_range: [422, "occurredAt lies outside the years 2000 to 2100"],
   keys_not_filled_in: [503, "The keys of this source are not filled in yet"],
   unavailable: [503, "The departure could not be written down; send it again"],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
@@ -26,6 +29,7 @@ interface Facts {
   shape: string;
   isHopeless: boolean;
   members: Record<string, string>;
+  location: string;
 }
 
 /** An expected failure. `reason` is for the log alone and is never part of an answer. */
@@ -42,6 +46,8 @@ export class Problem extends Error {
   readonly isHopeless: boolean;
   /** Further members of the answer. */
   readonly members: Readonly<Record<string, string>>;
+  /** Where what it speaks of can be seen. */
+  readonly location: string | undefined;
 
   constructor(code: ProblemCode, facts: Partial<Facts> = {}) {
     super(facts.reason ?? facts.detail ?? family[code][1]);
@@ -52,6 +58,7 @@ export class Problem extends Error {
     this.shape = facts.shape;
     this.isHopeless = facts.isHopeless ?? false;
     this.members = facts.members ?? {};
+    this.location = facts.location;
   }
 }
 

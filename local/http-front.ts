@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { APIGatewayProxyEventV2, Context } from "aws-lambda";
 import type { Answer } from "../lambda/http.ts";
@@ -18,6 +19,7 @@ export function startHttpFront(
   const server = serve(async (request, response) => {
     const body = await readBody(request);
     if (!body) return sendJson(response, 413, { message: "Request Entity Too Large" });
+    if (!isDecodable(request.url ?? "/")) return sendJson(response, 400, { message: "Bad Request" });
     const event = toEvent(request, body, [...handlers.keys()]);
     const handler = event && handlers.get(event.routeKey);
     if (!handler) return sendJson(response, 404, { message: "Not Found" });
@@ -28,6 +30,16 @@ export function startHttpFront(
     response.writeHead(answer.statusCode ?? 200, answer.headers as Record<string, string>).end(answer.body ?? "");
   });
   return listen(server, port);
+}
+
+/** Whether the path is percent-encoded as it should be. */
+function isDecodable(url: string): boolean {
+  try {
+    decodeURIComponent(split(url, "?")[0]);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A request in payload format 2.0; `undefined` where it is none of the routes. */
@@ -42,8 +54,11 @@ export function toEvent(
   const headers = Object.fromEntries(
     Object.entries(request.headersDistinct).map(([name, values]) => [name, values?.join(",")]),
   );
-  // Text comes as text by its type only: forms, and bodies without a type, come in base64.
-  const isText = /^(text\/|application\/([a-z0-9.+-]*\+)?(json|xml|javascript))/i.test(headers["content-type"] ?? "");
+  // Text comes as text by its type only: forms, and bodies without a type, come in base64. So does here what is no
+  // UTF-8; whether API Gateway does so, or puts U+FFFD for it, is not documented.
+  const isText =
+    isUtf8(body) &&
+    /^(text\/|application\/([a-z0-9.+-]*\+)?(json|xml|javascript))/i.test(headers["content-type"] ?? "");
   return {
     version: "2.0",
     routeKey: matched.route,

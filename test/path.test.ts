@@ -1,4 +1,5 @@
 /** The whole way of a departure, from the signed request to GenAuth, over real AWS protocols. */
+import { createHmac } from "node:crypto";
 import { ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { isUnderWay, type Resignation } from "../lambda/resignation.ts";
@@ -181,6 +182,34 @@ describe("accepted", () => {
     expect(await status(order("lark:ou_demo_3", { id: "m1", key: keys.api.ops }))).toBe(202);
   });
 
+  test("whoever reuses an id is told what it stands for, and what to do", async () => {
+    await start();
+    const first = await send(order("lark:ou_nobody", { id: "m1", wait: 10 }), stack.url);
+    const { id } = (await first.json()) as { id: string };
+    const response = await send(order("lark:ou_demo_1", { id: "m1" }), stack.url);
+    expect([response.status, response.headers.get("location")]).toEqual([422, `/resignations/${id}`]);
+    expect(await response.json()).toEqual({
+      ...{ type: "about:blank", title: "This webhook-id was used before with another request", status: 422 },
+      ...{ code: "id_reused", id, userId: "lark:ou_nobody", resignationStatus: "not_found" },
+      detail: expect.stringMatching(/stands for lark:ou_nobody, which is not_found\. .* under a webhook-id of its own/),
+    });
+    // Another caller's id of the same text is another id, and its answer tells nothing of this one.
+    expect(await status(order("lark:ou_demo_1", { id: "m1", key: keys.api.ops }))).toBe(202);
+    expect(calls("lark:ou_nobody")).toEqual([]);
+  });
+
+  test("a decision's id is good for one decision, and that is said", async () => {
+    await start({ protected: ["lark:ou_demo_1", "lark:ou_demo_2"] });
+    await Promise.all(["lark:ou_demo_1", "lark:ou_demo_2"].map((userId) => status(order(userId))));
+    const [one, two] = [await outcome("lark:ou_demo_1"), await outcome("lark:ou_demo_2")];
+    expect((await act(one.id, "cancel", { requestId: "d1" })).status).toBe(200);
+    const response = await act(two.id, "cancel", { requestId: "d1" });
+    expect([response.status, await response.json()]).toMatchObject([
+      422,
+      { code: "id_reused", detail: expect.stringContaining("every decision needs an id of its own") },
+    ]);
+  });
+
   test("nobody known is not_found, without a call", async () => {
     await start();
     expect(await status(lark("ou_nobody"))).toBe(200);
@@ -231,7 +260,6 @@ describe("answers", () => {
       signWechatwork(wechatworkDeleted("demo_1", "wwlocal"), { ...wechatworkKeys, receiveId: "other" }),
       { method: "GET" as const, path: "/wechatwork", headers: {}, body: "" },
       order("lark:ou_demo_1", { key: other.api.ops }),
-      { method: "POST" as const, path: "/resignations", headers: {}, body: "{}" },
     ];
     const answers = new Set<string>();
     for (const forgery of forgeries) {
@@ -244,6 +272,54 @@ describe("answers", () => {
     expect(metrics("Refused")).toHaveLength(forgeries.length);
     expect((await stack.ledger.list({ now: new Date(), limit: 10 })).items).toEqual([]);
     expect(genauth.calls()).toEqual([]);
+  });
+
+  test("name a header of the proof that is missing, and count nothing: it shows in the request alone", async () => {
+    await start();
+    const { "webhook-timestamp": _, ...headers } = order("lark:ou_demo_1").headers;
+    const response = await send({ ...order("lark:ou_demo_1"), headers }, stack.url);
+    expect([response.status, await response.json()]).toMatchObject([
+      400,
+      { code: "bad_header", detail: "webhook-timestamp is missing: send seconds since 1970, digits alone" },
+    ]);
+    expect([...metrics("Refused"), ...metrics("Malformed")]).toEqual([]);
+  });
+
+  test("tell whoever signed rightly that their clock is wrong", async () => {
+    await start();
+    const past = new Date(Date.now() - 3_600_000);
+    const late = signApi({ method: "POST", path: "/resignations", body: {} }, keys.api.zapier, { now: past });
+    const response = await send(late, stack.url);
+    expect([response.status, await response.json()]).toMatchObject([
+      400,
+      { code: "clock_off", detail: expect.stringMatching(/^webhook-timestamp is 3,60\d s off, in the past/) },
+    ]);
+    expect(metrics("ClockDrift")).toHaveLength(1);
+  });
+
+  test("400 for a path that cannot be decoded", async () => {
+    await start();
+    for (const path of ["/%E0%A4%A", "/resignations/%E0%A4%A", "/resignations/%/cancel", "/lark%"]) {
+      expect((await fetch(`${stack.url}${path}`)).status).toBe(400);
+    }
+  });
+
+  test("400 for what is no UTF-8, whatever its type, and 202 for a byte-order mark", async () => {
+    await start();
+    const sign = (body: Buffer, type: string, id: string) => {
+      const timestamp = String(Math.floor(Date.now() / 1000));
+      const hmac = createHmac("sha256", Buffer.from(keys.api.zapier.slice("whsec_".length), "base64"));
+      const signature = hmac.update(Buffer.concat([Buffer.from(`${id}.${timestamp}.`), body])).digest("base64");
+      const proof = { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${signature}` };
+      return fetch(`${stack.url}/resignations`, { method: "POST", headers: { "content-type": type, ...proof }, body });
+    };
+    const latin1 = Buffer.from('{"userId":"lark:ou_demo_1","reason":"caf\u00e9"}', "latin1");
+    for (const [index, type] of ["application/json", "text/plain", "application/octet-stream"].entries()) {
+      const response = await sign(latin1, type, `latin1-${index}`);
+      expect([response.status, await response.json()]).toMatchObject([400, { detail: "The body is not UTF-8" }]);
+    }
+    const marked = Buffer.from('\ufeff{"userId":"lark:ou_demo_1"}');
+    expect((await sign(marked, "application/json", "marked")).status).toBe(202);
   });
 
   test("404 of a source that is off, and 503 of one that is not filled in or wrong", async () => {

@@ -3,31 +3,16 @@
  * signature as Standard Webhooks has it (standardwebhooks.com, specification): HMAC-SHA256 or Ed25519 over
  * `{webhook-id}.{webhook-timestamp}.{raw body}`.
  */
-import {
-  createHmac,
-  createPublicKey,
-  createSecretKey,
-  type KeyObject,
-  timingSafeEqual,
-  verify as verifySignature,
-} from "node:crypto";
+import { createHmac, createPublicKey, createSecretKey, type KeyObject, verify as verifySignature } from "node:crypto";
 import * as z from "zod/mini";
-import { decodeUtf8, json, parseJson, parseQuery, type Request } from "../http.ts";
+import { json, parseQuery, type Request } from "../http.ts";
+import { kindOf, readJson, shorten } from "../json.ts";
 import { malformed, Problem, refused, unreadable } from "../problem.ts";
-import {
-  type Departure,
-  operatorView,
-  parseSyncRelation,
-  type Resignation,
-  type Status,
-  type SyncRelation,
-  statuses,
-  syncRelation,
-  view,
-} from "../resignation.ts";
+import { type Departure, operatorView, type Resignation, type Status, statuses, view } from "../resignation.ts";
 import { apiKeyBytes, type Keys } from "../secrets.ts";
+import { missingText, type ReadId, readParts, readRelation } from "./ids.ts";
 import type { ActName, Context, Received, Review, Source } from "./index.ts";
-import { findEvery, sha256, strictBase64 } from "./proof.ts";
+import { findEvery, isSame, sha256, strictBase64 } from "./proof.ts";
 
 export const api: Source<"api"> = {
   section: "api",
@@ -107,7 +92,13 @@ function act(name: ActName) {
   return (request: Request, { keys, settings, now }: Context<"api">): Received => {
     const { caller, messageId } = verify(request, keys, now);
     demandOperator(caller, settings.operators.api);
-    const { operator, reason, genauthUserId, userId } = orMalformed(actSchemas[name], readBody(request));
+    const {
+      operator,
+      reason: given,
+      genauthUserId,
+      userId,
+    } = orMalformed(actSchemas[name], readFields(request, ["reason", "genauthUserId", "userId"]));
+    const reason = readReason(given);
     const requestId = `${caller}/${messageId}`;
     const act = {
       name,
@@ -130,32 +121,80 @@ function count(request: Request, { keys, settings, now }: Context<"api">): Revie
 
 function reverify(request: Request, { keys, settings, now }: Context<"api">): Review {
   demandOperator(verify(request, keys, now).caller, settings.operators.api);
-  const { after } = orMalformed(reverifySchema, readBody(request));
+  const { after } = orMalformed(reverifySchema, readFields(request, ["after"]));
   return { kind: "reverify", after };
 }
 
-/** Gives back whose key signed the request. Any of the signatures with any of the caller's keys will do. */
+/**
+ * Gives back whose key signed the request. Any of the signatures with any of the caller's keys will do. What a
+ * header lacks is said to everybody: it shows in the request alone. All else is said to whoever signed rightly.
+ */
 function verify(request: Request, callers: Keys["api"], now: Date): { caller: string; messageId: string } {
-  const messageId = request.headers["webhook-id"] ?? "";
-  const timestamp = request.headers["webhook-timestamp"] ?? "";
-  const signatures = (request.headers["webhook-signature"] ?? "").split(" ").map(readSignature);
-  // The dot separates what is signed: an id that holds one could move the border.
-  if (!/^[A-Za-z0-9_-]{1,256}$/.test(messageId)) throw unreadable("webhook-id");
-  if (!/^\d{1,12}$/.test(timestamp)) throw unreadable("webhook-timestamp form");
-  if (signatures.every((signature) => signature === undefined)) throw unreadable("webhook-signature form");
+  const messageId = readMessageId(request.headers["webhook-id"]);
+  const timestamp = readTimestamp(request.headers["webhook-timestamp"]);
+  const signatures = readSignatures(request.headers["webhook-signature"]);
 
   const signed = Buffer.concat([Buffer.from(`${messageId}.${timestamp}.`), request.body]);
   const proven = findEvery(Object.entries(callers), ([, keys]) =>
-    keys.some((key) => signatures.some((signature) => signature !== undefined && isSignedBy(key, signed, signature))),
+    keys.some((key) => isSignedByAny(key, signed, signatures)),
   );
-  if (!proven) throw refused("signature");
-  if (Math.abs(now.getTime() / 1000 - Number(timestamp)) > toleranceSeconds) throw refused("webhook-timestamp");
+  if (!proven) {
+    // What stands between the sender and us may have put it where bytes were no UTF-8.
+    if (request.body.includes("\ufffd")) throw badHeader("The body is not UTF-8: U+FFFD stands in it");
+    throw refused("signature");
+  }
+  verifyClock(Number(timestamp), now);
   return { caller: proven[0], messageId };
+}
+
+const badHeader = (detail: string) => new Problem("bad_header", { detail, isHopeless: true });
+
+function readMessageId(header = ""): string {
+  const rule = "letters, digits, _ and -, at most 256, the same one for the same departure";
+  if (header === "") throw badHeader(`webhook-id is missing: send ${rule}`);
+  const missing = missingText(header) ?? missingText(/[-_](undefined|null|None|NaN)$/.exec(header)?.[1] ?? "");
+  if (missing) throw badHeader(`webhook-id: ${missing}`);
+  // The dot separates what is signed: an id that holds one could move the border.
+  if (!/^[A-Za-z0-9_-]{1,256}$/.test(header)) throw badHeader(`webhook-id has another form: send ${rule}`);
+  return header;
+}
+
+function readTimestamp(header = ""): string {
+  const rule = "seconds since 1970, digits alone";
+  if (header === "") throw badHeader(`webhook-timestamp is missing: send ${rule}`);
+  if (!/^\d{1,20}$/.test(header)) throw badHeader(`webhook-timestamp has another form: send ${rule}`);
+  return header;
+}
+
+function verifyClock(seconds: number, now: Date): void {
+  const off = Math.round(seconds - now.getTime() / 1000);
+  if (Math.abs(seconds - now.getTime() / 1000) <= toleranceSeconds) return;
+  const what =
+    seconds >= 1e11
+      ? "is in milliseconds or finer: send seconds"
+      : `is ${Math.abs(off).toLocaleString("en-US")} s off, in the ${off < 0 ? "past" : "future"}: at most ${toleranceSeconds} s will do. Take the time of sending, and sign a repeat anew`;
+  throw new Problem("clock_off", { detail: `webhook-timestamp ${what}` });
 }
 
 interface Signature {
   version: "v1" | "v1a";
   bytes: Buffer;
+}
+
+/** More than a rotation needs; each one costs time. */
+const maxSignatures = 5;
+
+/**
+ * Signatures stand apart by blanks; several headers of one name are joined by commas on their way. So each is found
+ * by its own form, a version and a comma.
+ */
+function readSignatures(header = ""): Signature[] {
+  const rule = "v1, and the base64 of HMAC-SHA256 over {webhook-id}.{webhook-timestamp}.{body}";
+  if (header.trim() === "") throw badHeader(`webhook-signature is missing: send ${rule}`);
+  if (!/(?:^|[\s,])v1a?,/.test(header)) throw badHeader(`webhook-signature has another form: send ${rule}`);
+  const signatures = header.split(/[ \t]+|,+[ \t]*(?=v\d+[a-z]?,)/).flatMap((listed) => readSignature(listed) ?? []);
+  if (signatures.length === 0) throw unreadable("webhook-signature form");
+  return signatures.slice(0, maxSignatures);
 }
 
 /** Versions unknown to us are none of ours. */
@@ -166,12 +205,16 @@ function readSignature(listed: string): Signature | undefined {
   return isKnown && rest.length === 0 ? ({ version, bytes } as Signature) : undefined;
 }
 
-/** Whether the signature over these bytes is made with this `whsec_` secret or the private half of this `whpk_` key. */
-export function isSignedBy(key: string, signed: Buffer, { version, bytes }: Signature): boolean {
-  if (key.startsWith("whsec_")) {
-    return version === "v1" && timingSafeEqual(createHmac("sha256", keyObject(key)).update(signed).digest(), bytes);
+/** Whether one of the signatures is made with this `whsec_` secret or the private half of this `whpk_` key. */
+export function isSignedByAny(key: string, signed: Buffer, signatures: readonly Signature[]): boolean {
+  const listed = (version: Signature["version"]) =>
+    signatures.flatMap((one) => (one.version === version ? [one.bytes] : []));
+  if (!key.startsWith("whsec_")) {
+    return listed("v1a").some((bytes) => verifySignature(null, signed, keyObject(key), bytes));
   }
-  return version === "v1a" && verifySignature(null, signed, keyObject(key), bytes);
+  const codes = listed("v1");
+  // Made once, however many there are.
+  return codes.length > 0 && isSame(createHmac("sha256", keyObject(key)).update(signed).digest(), ...codes);
 }
 
 const keyObjects = new Map<string, KeyObject>();
@@ -190,34 +233,22 @@ function demandOperator(caller: string, operators: readonly string[]): void {
   if (!operators.includes(caller)) throw new Problem("forbidden", { detail: `${caller} is not among operators.api` });
 }
 
-const reasonSchema = z.optional(z.string().check(z.maxLength(500)));
-const operatorName = z.string().check(z.minLength(1), z.maxLength(100));
+const operatorSchema = z.string().check(z.minLength(1), z.maxLength(100));
 const actSchema = z.strictObject({
-  operator: operatorName,
-  reason: reasonSchema,
+  operator: operatorSchema,
+  reason: z.optional(z.string()),
   genauthUserId: z.optional(z.undefined()),
   userId: z.optional(z.undefined()),
 });
 const approveSchema = z.strictObject({
-  operator: operatorName,
-  reason: reasonSchema,
+  operator: operatorSchema,
+  reason: z.optional(z.string()),
   genauthUserId: z.optional(z.string()),
   userId: z.optional(z.string()),
 });
 const actSchemas = { approve: approveSchema, cancel: actSchema, retry: actSchema, acknowledge: actSchema };
 
 const reverifySchema = z.strictObject({ after: z.optional(z.string()) });
-
-const optionalFields = {
-  reason: reasonSchema,
-  occurredAt: z.optional(z.iso.datetime({ offset: true })),
-  /** By an operator: enter it as held, found by a comparison of the directories. */
-  propose: z.optional(z.boolean()),
-};
-const orderSchema = z.union([
-  z.strictObject({ userId: z.unknown().check(z.refine((given) => given !== undefined)), ...optionalFields }),
-  z.strictObject({ provider: z.string(), userIdInIdp: z.unknown(), ...optionalFields }),
-]);
 
 const listSchema = z.strictObject({
   status: z.optional(z.enum(statuses as [Status, ...Status[]])),
@@ -227,50 +258,143 @@ const listSchema = z.strictObject({
   cursor: z.optional(z.string()),
 });
 
+const orderForm = 'Send {"userId", "reason"?, "occurredAt"?} or {"provider", "userIdInIdp", "reason"?, "occurredAt"?}';
+const orderFields = ["userId", "provider", "userIdInIdp", "reason", "occurredAt", "propose"];
+
 function readOrder(request: Request, allowedProviders: readonly string[], now: Date) {
-  const body = readBody(request);
-  const parsed = orderSchema.safeParse(body);
-  if (!parsed.success) {
-    throw malformed(
-      'The body must be {"userId", "reason"?, "occurredAt"?} or {"provider", "userIdInIdp", "reason"?, "occurredAt"?}, ' +
-        "reason at most 500 characters and occurredAt an ISO 8601 date and time with its offset",
-    );
+  const body = readObject(request);
+  const unknown = Object.keys(body).filter((name) => !orderFields.includes(name));
+  if (unknown.length > 0) throw malformed(`There is no field ${unknown.map(shorten).join(", ")}. ${orderForm}`);
+  const { propose = false } = body;
+  if (typeof propose !== "boolean") throw malformed(`propose is ${kindOf(propose)}: send true or false`);
+  const reason = readReason(body.reason);
+  const occurred = readOccurredAt(body.occurredAt) ?? now;
+  const read = readWho(body, allowedProviders);
+  if ("wrong" in read) throw new Problem("invalid_user_id", { detail: read.wrong });
+  if (occurred.getTime() > now.getTime() + toleranceSeconds * 1000) {
+    throw new Problem("occurred_in_future", { detail: "occurredAt lies in the future: order it on the day" });
   }
-  const { reason, occurredAt, propose: isProposal = false } = parsed.data;
-  const userId = readUserId(parsed.data, allowedProviders);
-  if (!userId) {
-    throw new Problem("invalid_user_id", {
-      detail: `Allowed are ids like ${allowedProviders.map((p) => `${p}:…`).join(", ")}`,
-    });
-  }
-  const occurred = occurredAt === undefined ? now : new Date(occurredAt);
-  if (occurred.getTime() > now.getTime() + toleranceSeconds * 1000) throw new Problem("occurred_in_future");
-  return { userId, reason, occurredAt: occurred, isProposal };
+  return { userId: read.userId, reason, occurredAt: occurred, isProposal: propose };
 }
 
-function readUserId(body: z.infer<typeof orderSchema>, allowed: readonly string[]): SyncRelation | undefined {
-  if ("provider" in body) {
-    return allowed.includes(body.provider) ? syncRelation(body.provider, body.userIdInIdp) : undefined;
+function readWho(body: Record<string, unknown>, allowed: readonly string[]): ReadId {
+  const { userId, provider, userIdInIdp } = body;
+  const isApart = !isAbsent(provider) || !isAbsent(userIdInIdp);
+  if (!isApart) {
+    if ("userId" in body) return readRelation(userId, allowed);
+    if ("userIdInIdp" in body) throw malformed(`provider is ${kindOf(provider)}: send a text. ${orderForm}`);
+    throw malformed(`userId is missing. ${orderForm}`);
   }
-  return typeof body.userId === "string" ? parseSyncRelation(body.userId, allowed) : undefined;
+  if (!isAbsent(userId)) throw malformed("userId stands beside provider and userIdInIdp: send the one or the other");
+  if (typeof provider !== "string" || provider === "") {
+    throw malformed(`provider is ${kindOf(provider)}: send a text. ${orderForm}`);
+  }
+  if (!("userIdInIdp" in body)) throw malformed(`userIdInIdp is missing. ${orderForm}`);
+  return readParts(provider, userIdInIdp, allowed);
+}
+
+/** Many tools fill in what their trigger lacks with nothing. */
+const isAbsent = (value: unknown) => value === undefined || value === null || value === "";
+
+function readReason(value: unknown): string | undefined {
+  if (isAbsent(value)) return undefined;
+  if (typeof value !== "string") throw malformed(`reason is ${kindOf(value)}: send a text of at most 500 characters`);
+  if (value.length > 500) throw malformed(`reason has ${value.length} characters: at most 500 will do`);
+  return value.toWellFormed();
+}
+
+const instantSchema = z.iso.datetime({ offset: true });
+
+function readOccurredAt(value: unknown): Date | undefined {
+  if (isAbsent(value)) return undefined;
+  const would = "send an ISO 8601 date and time with its offset, as in 2026-11-24T10:00:00+08:00";
+  if (typeof value !== "string") throw malformed(`occurredAt is ${kindOf(value)}: ${would}`);
+  const { data } = instantSchema.safeParse(value.replace(/(T.*[+-]\d{2})(\d{2})$/, "$1:$2"));
+  if (data === undefined) throw malformed(`occurredAt is ${kindOfTime(value)}: ${would}`);
+  const year = new Date(data).getUTCFullYear();
+  if (year < 2000 || year >= 2100) {
+    throw new Problem("occurred_out_of_range", { detail: "occurredAt lies outside the years 2000 to 2100" });
+  }
+  return new Date(data);
+}
+
+/** What a text that is no instant seems to be; never the text. */
+function kindOfTime(text: string): string {
+  const date = /^\d{4}-\d{2}-\d{2}/;
+  if (/^\d+(\.\d+)?$/.test(text)) return "a number in a text";
+  if (!date.test(text)) return "a text of another form";
+  if (/^\d{4}-\d{2}-\d{2}$/.test(text)) return "a date without a time";
+  if (/\[.*\]$/.test(text)) return "a time with the name of its zone in brackets";
+  if (text[10] !== "T") return "a date and a time without the T between them";
+  if (!/(Z|[+-]\d{2}:?\d{2})$/.test(text)) return "a time without its offset";
+  return "no date and time that there is";
+}
+
+function readObject(request: Request): Record<string, unknown> {
+  const body = readBody(request);
+  if (typeof body === "object" && body !== null && !Array.isArray(body)) return body as Record<string, unknown>;
+  throw malformed(`The body is ${kindOf(body)}: send a JSON object`);
+}
+
+/** An operator's body, where what is optional may be null or empty. */
+function readFields(request: Request, optional: readonly string[]): Record<string, unknown> {
+  const entries = Object.entries(readObject(request));
+  return Object.fromEntries(entries.filter(([name, given]) => !(optional.includes(name) && isAbsent(given))));
 }
 
 /** Takes JSON under any type that does not plainly say that it is something else. */
 function readBody(request: Request): unknown {
-  const [type = ""] = (request.headers["content-type"] ?? "").toLowerCase().split(";");
-  if (
-    type.trim() &&
-    !/^(application\/([a-z0-9.-]+\+)?json|text\/(json|plain)|application\/octet-stream)$/.test(type.trim())
-  ) {
-    throw new Problem("unsupported_media_type");
+  const encodings = readList(request.headers["content-encoding"]).filter((one) => one !== "identity");
+  if (encodings.length > 0) {
+    throw new Problem("unsupported_media_type", {
+      detail: `Content-Encoding is ${shorten(encodings.join(", "))}: send the body as it is`,
+    });
   }
-  return parseJson(decodeUtf8(request.body));
+  const types = readList(request.headers["content-type"]).map((one) => one.split(";")[0]?.trim() ?? "");
+  const other = types.find((type) => !isJsonType.test(type));
+  if (other !== undefined) {
+    const came = shorten(other);
+    throw new Problem("unsupported_media_type", { detail: `Content-Type is ${came}: send application/json` });
+  }
+  return readJson(request.body);
 }
 
-function orMalformed<T>(schema: z.ZodMiniType<T>, given: unknown): T {
+const isJsonType = /^(application\/([a-z0-9.-]+\+)?json|text\/(json|plain)|application\/octet-stream)$/;
+
+/** The values of a header that several ones may have been joined into. */
+const readList = (given = "") =>
+  given
+    .toLowerCase()
+    .split(",")
+    .map((one) => one.trim())
+    .filter(Boolean);
+
+function orMalformed<T>(schema: z.ZodMiniType<T>, given: Record<string, unknown>): T {
   const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
-  throw malformed(parsed.error.issues.map(({ path, message }) => `${path.join(".") || "body"}: ${message}`).join("; "));
+  throw malformed(parsed.error.issues.map((issue) => explainIssue(issue, given)).join("; "));
+}
+
+/** Which field, the kind of what came, and what would do. */
+function explainIssue(issue: z.core.$ZodIssue, given: Record<string, unknown>): string {
+  if (issue.code === "unrecognized_keys") return `there is no field ${issue.keys.map(shorten).join(", ")} here`;
+  const name = String(issue.path[0] ?? "body");
+  const came = given[name];
+  switch (issue.code) {
+    case "too_big":
+      return `${name} is too long or too large: at most ${issue.maximum} will do`;
+    case "too_small":
+      return `${name} is ${came === "" ? "empty" : "too small"}: at least ${issue.minimum} will do`;
+    case "invalid_value":
+      return `${name} is none of ${issue.values.join(", ")}`;
+    case "invalid_type": {
+      const type: string = issue.expected;
+      if (type === "undefined") return `there is no field ${name} here`;
+      return `${name} is ${kindOf(came)}: send ${type === "string" ? "a text" : `a ${type}`}`;
+    }
+    default:
+      return `${name} is ${kindOf(came)} of another form${name === "since" ? ": send an ISO 8601 date, or date and time with its offset" : ""}`;
+  }
 }
 
 /** RFC 7240: `wait=N` in seconds, ours at most 20. What else is preferred is not ours to apply. */

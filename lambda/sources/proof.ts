@@ -1,8 +1,9 @@
 import { createDecipheriv, createHash, createSecretKey, type Decipheriv, hash, timingSafeEqual } from "node:crypto";
 
-/** Compares two texts in a time that tells nothing of where they differ, nor of their lengths. */
-export function isSame(one: string, other: string): boolean {
-  return timingSafeEqual(sha256(one), sha256(other));
+/** Whether a text is one of the others, in a time that tells nothing of where they differ, nor of their lengths. */
+export function isSame(one: string | Uint8Array, ...others: readonly (string | Uint8Array)[]): boolean {
+  const hashed = sha256(one);
+  return others.filter((other) => timingSafeEqual(hashed, sha256(other))).length > 0;
 }
 
 /** The same for texts of one length whose form was checked, as signatures in hexadecimal are. */

@@ -4,8 +4,9 @@
  */
 import { createHmac } from "node:crypto";
 import * as z from "zod/mini";
-import { decodeUtf8, json, parseJson, type Request, text } from "../http.ts";
+import { decodeUtf8, json, type Request, text } from "../http.ts";
 import { isExpired, toInquiry } from "../inquiry.ts";
+import { readJson } from "../json.ts";
 import { malformed, type Problem, refused } from "../problem.ts";
 import { isStatus, parseSyncRelation, type Resignation } from "../resignation.ts";
 import type { ActName, Context, Received, Source } from "./index.ts";
@@ -98,7 +99,7 @@ const clickSchema = z.object({
 /** Slack shows nothing of this answer: what happened comes by the click's own `response_url`. */
 function receiveClick(request: Request, context: Context<"slack">): Received {
   const form = verify(request, context);
-  const click = orMalformed(clickSchema, parseJson(form.payload ?? ""));
+  const click = orMalformed(clickSchema, readJson(form.payload ?? ""));
   verifyApp(click.api_app_id, context);
   const operator = `${click.user.team_id ?? click.team?.id}/${click.user.id}`;
   if (!isOperator(operator, context)) return refuseStranger();

@@ -1,6 +1,6 @@
 /** The primitives as we use them, on the vectors that Project Wycheproof publishes to catch bad implementations. */
 import { describe, expect, test } from "vitest";
-import { isSignedBy } from "../../../lambda/sources/api.ts";
+import { isSignedByAny } from "../../../lambda/sources/api.ts";
 import { decipher } from "../../../lambda/sources/lark.ts";
 import { readVectors } from "../../vectors.ts";
 
@@ -31,7 +31,7 @@ describe.skipIf(!ed25519)("Ed25519", () => {
       const bytes = hex(sig);
       const key = `whpk_${hex(publicKey?.pk).toString("base64")}`;
       // What is not 64 bytes long does not come this far.
-      const isTaken = bytes.length === 64 && isSignedBy(key, hex(msg), { version: "v1a", bytes });
+      const isTaken = bytes.length === 64 && isSignedByAny(key, hex(msg), [{ version: "v1a", bytes }]);
       expect(isTaken).toBe(result === "valid");
     });
   }
@@ -42,7 +42,7 @@ describe.skipIf(!hmac)("HMAC-SHA256", () => {
   for (const { tagSize, tests } of (hmac?.testGroups ?? []).filter((group) => group.tagSize === 256)) {
     test.each(tests)(`${tagSize} $tcId $comment`, ({ key, msg, tag, result }) => {
       const secret = `whsec_${hex(key).toString("base64")}`;
-      expect(isSignedBy(secret, hex(msg), { version: "v1", bytes: hex(tag) })).toBe(result === "valid");
+      expect(isSignedByAny(secret, hex(msg), [{ version: "v1", bytes: hex(tag) }])).toBe(result === "valid");
     });
   }
 });

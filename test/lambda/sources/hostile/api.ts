@@ -68,6 +68,13 @@ const proof = (name: string, request: Request, reason: string): Hostile => ({
   request,
   expected: `unauthorized: ${reason}`,
 });
+/** What shows in the request alone is said to everybody. */
+const bad = (name: string, request: Request): Hostile => ({ name, request, expected: "bad_header" });
+/** What claims to be a signature is a wrong one; what does not has another form. */
+const form = (name: string, value: string | undefined): Hostile =>
+  /(?:^|[\s,])v1a?,/.test(value ?? "")
+    ? proof(name, signedWith(value), "webhook-signature form")
+    : bad(name, signedWith(value));
 const signedWith = (value: string | undefined) => withHeaders(good, { "webhook-signature": value });
 const changed = (given: Buffer, at: number, bit = at % 8) => {
   const copy = Buffer.from(given);
@@ -124,9 +131,7 @@ export const cases: Hostile[] = [
     "signature",
   ),
   proof("Ed25519 signature of a stranger", toRequest(signApi(order, stranger.privateKey, { id, now })), "signature"),
-  ...cuts(`v1,${base64}`).map((value) =>
-    proof(`signature cut to ${value.length}`, signedWith(value), "webhook-signature form"),
-  ),
+  ...cuts(`v1,${base64}`).map((value) => form(`signature cut to ${value.length}`, value)),
   ...[
     `${base64}=`,
     `${base64}A`,
@@ -148,10 +153,10 @@ export const cases: Hostile[] = [
   // The two bits of a last letter that stand for nothing: another text for the same bytes.
   proof("signature v1, base64 that is not canonical", signedWith(`v1,${nextLetter(base64)}`), "webhook-signature form"),
   ...["", "v1", "v1 ", "V1,", "v0,", "v2,", "v10,", "v1a,", "v1b,", "1,", "v1=", "v1:", "v1;", "t=1,v1="].map(
-    (version) => proof(`version ${JSON.stringify(version)}`, signedWith(version + base64), "webhook-signature form"),
+    (version) => form(`version ${JSON.stringify(version)}`, version + base64),
   ),
   ...[undefined, " ", ",", ", ,", "null", "v1,", "v1, v1,", `v1,${base64}`.replaceAll(",", "\t")].map((value, index) =>
-    proof(`signature of no form ${index}`, signedWith(value), "webhook-signature form"),
+    form(`signature of no form ${index}`, value),
   ),
   proof(
     "a hundred wrong signatures",
@@ -200,29 +205,25 @@ export const cases: Hostile[] = [
   ...almost(text).map(([name, body]) => proof(`body ${name}`, withBody(good, body), "signature")),
   proof("body serialised anew", withBody(good, '{ "userId": "lark:ou_1" }'), "signature"),
   ...odd.map((messageId) =>
-    proof(`webhook-id ${JSON.stringify(messageId.slice(0, 10))}`, sign(good, text, { id: messageId }), "webhook-id"),
+    bad(`webhook-id ${JSON.stringify(messageId.slice(0, 10))}`, sign(good, text, { id: messageId })),
   ),
-  proof("webhook-id missing", withHeaders(good, { "webhook-id": undefined }), "webhook-id"),
-  proof("webhook-id twice", withHeaders(good, { "webhook-id": `${id},${id}` }), "webhook-id"),
+  bad("webhook-id missing", withHeaders(good, { "webhook-id": undefined })),
+  bad("webhook-id twice", withHeaders(good, { "webhook-id": `${id},${id}` })),
   ...["msg_2", "MSG_1", "msg_", "msg_11"].map((other) =>
     proof(`webhook-id ${other} with another's signature`, withHeaders(good, { "webhook-id": other }), "signature"),
   ),
   ...oddTimestamps
     .filter((value) => value !== "0" && value !== seconds.slice(0, 9))
-    .map((timestamp) =>
-      proof(
-        `timestamp ${JSON.stringify(timestamp)}, signed`,
-        sign(good, text, { timestamp }),
-        "webhook-timestamp form",
-      ),
-    ),
-  ...["0", seconds.slice(0, 9), `${seconds}0`, `${seconds}00`].map((timestamp) =>
-    proof(`timestamp ${timestamp}, signed`, sign(good, text, { timestamp }), "webhook-timestamp"),
-  ),
-  proof("timestamp missing", withHeaders(good, { "webhook-timestamp": undefined }), "webhook-timestamp form"),
+    .map((timestamp) => bad(`timestamp ${JSON.stringify(timestamp)}, signed`, sign(good, text, { timestamp }))),
+  ...["0", seconds.slice(0, 9), `${seconds}0`, `${seconds}00`].map((timestamp) => ({
+    name: `timestamp ${timestamp}, signed`,
+    request: sign(good, text, { timestamp }),
+    expected: "clock_off",
+  })),
+  bad("timestamp missing", withHeaders(good, { "webhook-timestamp": undefined })),
   proof("timestamp with another's signature", withHeaders(good, { "webhook-timestamp": "1795485601" }), "signature"),
   ...[300_001, 301_000, 86_400_000, -300_001, -301_000].map((ms) => ({
-    ...proof(`replayed ${ms} ms later`, good, "webhook-timestamp"),
+    ...{ name: `replayed ${ms} ms later`, request: good, expected: "clock_off" },
     at: new Date(now.getTime() + ms),
   })),
 
@@ -251,11 +252,9 @@ export const cases: Hostile[] = [
     { userIdInIdp: "ou_1" },
     { provider: 1, userIdInIdp: "ou_1" },
     { userId: "lark:ou_1", reason: 1 },
-    { userId: "lark:ou_1", reason: null },
     { userId: "lark:ou_1", reason: "x".repeat(501) },
     { userId: "lark:ou_1", propose: "yes" },
     ...[
-      "",
       "yesterday",
       "2026-11-24",
       "2026-11-24T02:00:00",
@@ -263,7 +262,6 @@ export const cases: Hostile[] = [
       "2026-02-30T00:00:00Z",
       "1795485600",
       1795485600,
-      null,
       "Tue, 24 Nov 2026 02:00:00 GMT",
     ].map((occurredAt) => ({ userId: "lark:ou_1", occurredAt })),
   ].map((content) => ({
