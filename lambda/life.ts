@@ -19,7 +19,11 @@ export function createHearing({ ledger, now }: { ledger: Pick<Ledger, "noteLife"
     notedAtMs.set(heard, at.getTime());
     await ledger.noteLife(heard, at, "heard");
     const others = talkative.filter((source) => source !== heard);
-    await Promise.all(others.map((source) => ledger.noteLife(source, at, ring[source] ? "on" : "off")));
+    // A section that is only gone switches nothing off: its source goes on being listened for.
+    const present = others.flatMap((source) => (ring[source] ? [{ source, section: ring[source] }] : []));
+    await Promise.all(
+      present.map(({ source, section }) => ledger.noteLife(source, at, "isOff" in section ? "off" : "on")),
+    );
   };
 }
 

@@ -38,7 +38,7 @@ export function receiveWith<R>(
 ): R {
   const section = ring[source.section];
   const receiveRequest = source.routes[request.route];
-  if (!section || !receiveRequest) throw new Problem("not_found");
+  if (!section || "isOff" in section || !receiveRequest) throw new Problem("not_found");
   if ("wrong" in section) {
     throw new Problem("keys_not_filled_in", {
       reason: `The webhook keys are not filled in: ${section.wrong}`,
