@@ -1,6 +1,7 @@
 import type { Ledger } from "./ledger.ts";
+import type { Log } from "./log.ts";
 import type { SourceName } from "./resignation.ts";
-import type { KeyRing } from "./secrets.ts";
+import { type KeyRing, whatIsWrong } from "./secrets.ts";
 
 /** The sources that tell of every change in their directory, so that their silence means something. */
 export const talkative = ["lark", "wechatwork"] as const satisfies readonly SourceName[];
@@ -19,7 +20,25 @@ export function createHearing({ ledger, now }: { ledger: Pick<Ledger, "noteLife"
     notedAtMs.set(heard, at.getTime());
     await ledger.noteLife(heard, at, "heard");
     const others = talkative.filter((source) => source !== heard);
-    await Promise.all(others.map((source) => ledger.noteLife(source, at, ring[source] ? "on" : "off")));
+    // A section that is only gone switches nothing off: its source goes on being listened for.
+    const present = others.flatMap((source) => (ring[source] ? [{ source, section: ring[source] }] : []));
+    await Promise.all(
+      present.map(({ source, section }) => ledger.noteLife(source, at, "isOff" in section ? "off" : "on")),
+    );
+  };
+}
+
+/** Tells of everything in the keys that is wrong or counts for nothing, each at most once an hour. */
+export function createKeysWatch({ log, now }: { log: Log; now: () => Date }) {
+  const toldAtMs = new Map<string, number>();
+
+  return (ring: KeyRing): void => {
+    const at = now().getTime();
+    for (const reason of whatIsWrong(ring)) {
+      if (at - (toldAtMs.get(reason) ?? 0) < noteEveryMs) continue;
+      toldAtMs.set(reason, at);
+      log.count("KeysNotFilledIn", "Something in the webhook keys is wrong", { reason }, "ERROR");
+    }
   };
 }
 

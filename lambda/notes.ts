@@ -25,9 +25,15 @@ const brakeSchema = z.object({
 });
 export type Brake = z.infer<typeof brakeSchema>;
 
-const lifeSchema = z.object({ heardAt: instant, isOff: z.optional(z.boolean()) });
+const lifeSchema = z.object({
+  /** When something verified last came from the source that nobody can replay, or when the source was switched on. */
+  heardAt: instant,
+  /** When anything verified last came from it, a URL check among others. */
+  heard: z.optional(instant),
+  isOff: z.optional(z.boolean()),
+});
 
-/** When something verified last came from a source, or when the source was switched on. */
+/** What is known of a source's life. */
 export type Life = z.infer<typeof lifeSchema>;
 
 /** What the ledger's table notes besides resignations and people. */

@@ -16,7 +16,7 @@ import type { SourceName } from "./resignation.ts";
 import { cachedSecret, type KeyRing, parseKeys } from "./secrets.ts";
 import { quarantineRoutes, routes } from "./sources/index.ts";
 
-export interface ReverifierParts extends AcceptParts, ReceiveParts {
+export interface ReverifierParts extends AcceptParts, Omit<ReceiveParts, "ledger"> {
   readonly quarantine: Quarantine;
 }
 

@@ -91,52 +91,100 @@ const sections = {
       ),
     ),
   slack: z.object({ signingSecret: keys(key) }),
-  api: z
-    .record(
-      z.string().check(z.regex(/^[A-Za-z0-9_-]{1,32}$/)),
-      keys(
-        z
-          .string()
-          .check(
-            z.refine(
-              isApiKey,
-              "must be whsec_ and the base64 of 24 to 64 bytes, or whpk_ and the base64 of an Ed25519 public key",
-            ),
-          ),
+  api: z.record(
+    z.string().check(z.regex(/^[A-Za-z0-9_-]{1,32}$/)),
+    keys(
+      z.string().check(
+        z.refine(isApiKey, {
+          error: ({ input }) =>
+            String(input).startsWith("v1,")
+              ? "must stand without `v1,` in front of it"
+              : "must be whsec_ and the base64 of 24 to 64 bytes, or whpk_ and the base64 of an Ed25519 public key",
+        }),
       ),
-      {
-        error: ({ code }) =>
-          code === "invalid_key" ? "a caller's name is 1 to 32 letters, digits, _ and -" : undefined,
-      },
-    )
-    .check(z.refine(hasNoSharedKey, "two callers must not share a key")),
+    ),
+    {
+      error: ({ code }) => (code === "invalid_key" ? "a caller's name is 1 to 32 letters, digits, _ and -" : undefined),
+    },
+  ),
 };
 
 /** What proves a sender, one section a source. */
 export type Keys = { [S in keyof typeof sections]: z.infer<(typeof sections)[S]> };
 
-/** The keys as they were found: a section that is absent is off, one that is wrong says what is wrong with it. */
-export type KeyRing = { [S in keyof Keys]?: { keys: Keys[S] } | { wrong: string } };
+/**
+ * A section as it was found: its keys, what is wrong with it, or off on purpose (`null`). `odd`: what does not count
+ * in a section that serves, as a caller whose key is wrong or a field that nobody knows.
+ */
+export type Section<K = unknown> = { keys: K; odd?: string[] } | { wrong: string } | { isOff: true };
+
+/** The sections by their names; one that nobody knows is there as well, and is wrong. What is absent was not in the secret. */
+export type KeyRing = { [S in keyof Keys]?: Section<Keys[S]> };
 
 /**
- * Reads the secret *webhook keys*. A mistake in one section leaves the others working. Never throws; what is
- * wrong is told by the field's name, never by its value.
+ * Reads the secret *webhook keys*. A mistake in one section leaves the others working, and in `api` a mistake in one
+ * caller leaves the other callers working. Never throws; what is wrong is told by the field's name, never by its value.
  */
 export function parseKeys(text: string): KeyRing {
   const whole = parseObject(text);
-  const ring: Record<string, unknown> = {};
-  for (const [name, schema] of Object.entries(sections)) {
-    if (!whole || placeholder in whole) {
-      ring[name] = {
-        wrong: whole ? "the secret still holds the placeholder" : "the secret is not a JSON object",
-      };
-    } else if (Object.hasOwn(whole, name)) {
-      const parsed = schema.safeParse(whole[name]);
-      ring[name] = parsed.success ? { keys: parsed.data } : { wrong: describe(parsed.error, name) };
-    }
+  if (!whole || placeholder in whole) {
+    const wrong = whole ? "the secret still holds the placeholder" : "the secret is not a JSON object";
+    return Object.fromEntries(Object.keys(sections).map((name) => [name, { wrong }])) as KeyRing;
   }
-  return ring as KeyRing;
+  return Object.fromEntries(
+    Object.entries(whole).map(([name, given]) => [mask(name), readSection(name, given)]),
+  ) as KeyRing;
 }
+
+function readSection(name: string, given: unknown): Section {
+  const schema = Object.hasOwn(sections, name) ? sections[name as keyof Keys] : undefined;
+  if (!schema) return { wrong: `${mask(name)}: no source is called so, there are ${Object.keys(sections).join(", ")}` };
+  if (given === null) return { isOff: true };
+  if (name === "api" && isObject(given)) return readCallers(given);
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) return { wrong: describe(parsed.error, name) };
+  const known = fieldsOf(schema);
+  const odd = Object.keys(given as object).flatMap((field) =>
+    known && !known.includes(field)
+      ? [`${name}.${mask(field)}: nobody knows this field, there are ${known.join(", ")}`]
+      : [],
+  );
+  return { keys: parsed.data, ...(odd.length > 0 && { odd }) };
+}
+
+/** Each caller by itself: one whose key is wrong is off, and so are two that share one, since nobody knows whose it is. */
+function readCallers(given: Record<string, unknown>): Section<Keys["api"]> {
+  const right: { caller: string; keys: string[] }[] = [];
+  const odd: string[] = [];
+  for (const [caller, value] of Object.entries(given)) {
+    if (value === null) continue;
+    const parsed = sections.api.safeParse(Object.fromEntries([[caller, value]]));
+    if (parsed.success) right.push({ caller, keys: Object.values(parsed.data).flat() });
+    else odd.push(describe(parsed.error, "api"));
+  }
+  const isShared = ({ caller, keys }: (typeof right)[number]) =>
+    right.some(
+      (other) => other.caller !== caller && other.keys.some((key) => keys.map(plainKey).includes(plainKey(key))),
+    );
+  odd.push(...right.filter(isShared).map(({ caller }) => `api.${caller}: two callers must not share a key`));
+  const good = right.filter((one) => !isShared(one));
+  if (good.length === 0 && odd.length > 0) return { wrong: odd.join("; ") };
+  const keys = Object.fromEntries(good.map(({ caller, keys }) => [caller, keys]));
+  return { keys, ...(odd.length > 0 && { odd }) };
+}
+
+/** All that is wrong or odd in a secret, each once. */
+export function whatIsWrong(ring: KeyRing): string[] {
+  const all = Object.values(ring).flatMap((section: Section) => {
+    if ("wrong" in section) return [section.wrong];
+    return "odd" in section ? (section.odd ?? []) : [];
+  });
+  return [...new Set(all)];
+}
+
+/** The sections of a secret that belong to no source: one of them may be the section that another source lacks. */
+export const unknownSections = (ring: KeyRing): string[] =>
+  Object.keys(ring).filter((name) => !Object.hasOwn(sections, name));
 
 const tokenSchema = z.union([z.object({ token: key }), z.object({ accessKeyId: key, accessKeySecret: key })], {
   error: "must hold either token, or accessKeyId and accessKeySecret",
@@ -181,11 +229,15 @@ export function parseTargets(text: string): Targets | { wrong: string } {
   return parsed.success ? parsed.data : { wrong: describe(parsed.error, "secret") };
 }
 
-/** The bytes of a `whsec_` secret, or of a `whpk_` public key. Anything else than strict base64 gives no bytes. */
+/**
+ * The bytes of a `whsec_` secret, or of a `whpk_` public key. Anything else than base64 gives no bytes; only the `=`
+ * at its end may be missing, which some tools drop.
+ */
 export function apiKeyBytes(apiKey: string): Buffer {
   const encoded = apiKey.replace(/^wh(sec|pk)_/, "");
   const bytes = Buffer.from(encoded, "base64");
-  return bytes.toString("base64") === encoded ? bytes : Buffer.alloc(0);
+  const whole = bytes.toString("base64");
+  return whole === encoded || whole.replace(/=+$/, "") === encoded ? bytes : Buffer.alloc(0);
 }
 
 /** A `whsec_` secret of 24 to 64 bytes. */
@@ -198,24 +250,41 @@ function isApiKey(given: string): boolean {
   return isApiSecret(given) || (given.startsWith("whpk_") && apiKeyBytes(given).length === 32);
 }
 
-function hasNoSharedKey(callers: Record<string, string[]>): boolean {
-  const all = Object.values(callers).flatMap((given) => [...new Set(given)]);
-  return new Set(all).size === all.length;
+/** The same for a key with and without its `=`. */
+const plainKey = (key: string) => key.replace(/=+$/, "");
+
+/** The fields of a section's schema, where it is an object. */
+function fieldsOf(schema: z.core.$ZodType): string[] | undefined {
+  const { shape, in: before } = schema._zod.def as { shape?: object; in?: z.core.$ZodType };
+  if (shape) return Object.keys(shape);
+  return before && fieldsOf(before);
 }
 
+/** Without the white space at the ends of every text: `$(cat file)` and a console's copy button leave some. */
+export function trimEnds(given: unknown): unknown {
+  if (typeof given === "string") return given.trim();
+  if (Array.isArray(given)) return given.map(trimEnds);
+  if (!isObject(given)) return given;
+  return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, trimEnds(value)]));
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** The secret's object, its texts trimmed. */
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
+    const value = trimEnds(JSON.parse(text));
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Names the fields that are wrong. A long name is masked: it may be a key that stands in a name's place. */
+/** A long name is masked: it may be a key that stands in a name's place. */
+const mask = (name: PropertyKey): string => (String(name).length > 32 ? "(masked)" : String(name));
+
+/** Names the fields that are wrong. */
 function describe(error: z.core.$ZodError, root: string): string {
-  const mask = (name: PropertyKey) => (String(name).length > 32 ? "(masked)" : String(name));
   return error.issues.map(({ path, message }) => `${[root, ...path.map(mask)].join(".")}: ${message}`).join("; ");
 }

@@ -17,7 +17,7 @@ import {
 import { toForward } from "./forward.ts";
 import { type Answer, answerError, problemAnswer, type Request, toRequest } from "./http.ts";
 import { createLedger } from "./ledger.ts";
-import { createHearing, startsToFail } from "./life.ts";
+import { createHearing, createKeysWatch, startsToFail } from "./life.ts";
 import { createLog, traceOf } from "./log.ts";
 import { findOrThrow, list, operate } from "./operate.ts";
 import { Problem } from "./problem.ts";
@@ -43,6 +43,7 @@ export interface WebhookParts extends AcceptParts {
 export function createWebhook(parts: WebhookParts) {
   const { ledger, keys, quarantine, forwards, settings, log, now, sleep } = parts;
   const hear = createHearing(parts);
+  const watchKeys = createKeysWatch(parts);
 
   return middy({
     timeoutEarlyInMillis: 500,
@@ -58,10 +59,12 @@ export function createWebhook(parts: WebhookParts) {
       const request = toRequest(event);
       const source = routes.get(request.route);
       if (!source) throw new Problem("not_found");
-      const received = await receive(parts, source, request).catch(async (error) => {
-        await keepRefused(source, request, error);
-        throw error;
-      });
+      const received = await receive(parts, source, request)
+        .catch(async (error) => {
+          await keepRefused(source, request, error);
+          throw error;
+        })
+        .finally(async () => watchKeys(await keys.read()));
       const isUrlCheck = received.kind === "answer" && received.isUrlCheck === true;
       const noted = inTime(async () => hear(source.section, await keys.read(), isUrlCheck));
       try {

@@ -3,7 +3,7 @@ import { ListSubscriptionsByTopicCommand, SNSClient } from "@aws-sdk/client-sns"
 import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { Command } from "commander";
 import * as z from "zod";
-import { parseKeys, parseTargets, parseToken } from "../lambda/secrets.ts";
+import { type KeyRing, parseKeys, parseTargets, parseToken } from "../lambda/secrets.ts";
 import { first, type KeysFile, readJson, readKeys, readOutputs } from "./files.ts";
 import { connectGenAuth, type GenAuthClient, idOf, readToken, relationsSchema } from "./genauth-client.ts";
 import { simulatorCredentials } from "./genauth-simulator.ts";
@@ -193,6 +193,18 @@ const advice = (status: number | undefined): string =>
     503: "The secret is not filled in, or a field of it is wrong. The webhook's log names it.",
   })[status ?? 0] ?? "Is the address right, and does it reach AWS?";
 
+/** Every section by itself, and in one that serves what does not count there. */
+function readRing(ring: KeyRing): Finding[] {
+  const advice = "Mend it in the secret. To switch a source off on purpose, give its section the value null.";
+  return Object.entries(ring).flatMap(([name, section]) => {
+    const what = `secret webhook keys, ${name}`;
+    if ("wrong" in section) return [{ what, found: section.wrong, isWell: false, advice }];
+    if ("isOff" in section) return [{ what, found: "off on purpose", isWell: true }];
+    const odd = (section.odd ?? []).map((found) => ({ what, found, isWell: false, advice }));
+    return [{ what, found: "filled in", isWell: true }, ...odd];
+  });
+}
+
 /** Looks into a deployed stack with the AWS credentials of this shell. */
 async function askStack({ outputs: file }: Options): Promise<Finding[]> {
   if (!file) return [];
@@ -213,11 +225,7 @@ async function askStack({ outputs: file }: Options): Promise<Finding[]> {
   const waiting = await depth(outputs.QueueUrl);
   const dead = await depth(outputs.DeadLettersUrl);
   return [
-    ...Object.entries(ring).map(([name, section]) => ({
-      what: `secret webhook keys, ${name}`,
-      found: "wrong" in section ? section.wrong : "filled in",
-      isWell: !("wrong" in section),
-    })),
+    ...readRing(ring),
     { what: "secret GenAuth token", found: "wrong" in token ? token.wrong : "filled in", isWell: !("wrong" in token) },
     {
       what: "secret notice targets",

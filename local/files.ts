@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { parseKeys } from "../lambda/secrets.ts";
+import { parseKeys, trimEnds, whatIsWrong } from "../lambda/secrets.ts";
 import { newKeys } from "./stack.ts";
 
 /** Where `npm start` leaves what it made: ignored by git. */
@@ -16,10 +16,8 @@ export function readKeys(path = process.env.LOCAL_KEYS): KeysFile {
     writeFileSync(keysFile, `${JSON.stringify(newKeys(), null, 2)}\n`, { mode: 0o600 });
   }
   const file = path ?? keysFile;
-  const keys = readJson(file, "keys") as KeysFile;
-  const wrong = Object.values(parseKeys(JSON.stringify(keys))).flatMap((section) =>
-    "wrong" in section ? [section.wrong] : [],
-  );
+  const keys = trimEnds(readJson(file, "keys")) as KeysFile;
+  const wrong = whatIsWrong(parseKeys(JSON.stringify(keys)));
   if (wrong.length > 0) throw new Error(`The keys in ${file} are wrong: ${wrong.join("; ")}`);
   return keys;
 }

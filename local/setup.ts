@@ -6,7 +6,7 @@ import { checkbox, input, password } from "@inquirer/prompts";
 import { Command } from "commander";
 import * as z from "zod";
 import { placeholder } from "../lambda/environment.ts";
-import { parseKeys, parseToken, type Token } from "../lambda/secrets.ts";
+import { parseKeys, parseToken, type Token, whatIsWrong } from "../lambda/secrets.ts";
 import { readJson, readOutputs } from "./files.ts";
 import { connectGenAuth, idOf, relationsSchema } from "./genauth-client.ts";
 import { newApiSecret, randomText } from "./stack.ts";
@@ -187,8 +187,8 @@ async function makeCallers(given: string[] | undefined): Promise<Record<string, 
   const names =
     given ?? (await askOpenly("Who signs orders? Names, as in zapier,ops")).split(",").map((name) => name.trim());
   const made = Object.fromEntries(names.filter(Boolean).map((name) => [name, newApiSecret()]));
-  const read = parseKeys(JSON.stringify({ api: made })).api;
-  if (read && "wrong" in read) throw new Error(read.wrong);
+  const wrong = whatIsWrong(parseKeys(JSON.stringify({ api: made })));
+  if (wrong.length > 0) throw new Error(wrong.join("; "));
   return made;
 }
 

@@ -1,6 +1,6 @@
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { cachedSecret, parseKeys, parseToken } from "../../lambda/secrets.ts";
+import { apiKeyBytes, cachedSecret, parseKeys, parseTargets, parseToken, whatIsWrong } from "../../lambda/secrets.ts";
 import { type LocalAws, startAws } from "../../local/aws.ts";
 import { newApiKeyPair, newApiSecret } from "../../local/stack.ts";
 
@@ -25,9 +25,95 @@ describe("keys", () => {
     });
   });
 
-  test("of an absent section switch the source off", () => {
+  test("of an absent section are absent, and a section that nobody knows is told by name", () => {
     expect(parseKeys("{}")).toEqual({});
-    expect(Object.keys(parseKeys(JSON.stringify({ lark: whole.lark, other: 1 })))).toEqual(["lark"]);
+    for (const name of ["wecom", "Lark", "other", "__proto__"]) {
+      const ring = parseKeys(`{"lark":${JSON.stringify(whole.lark)},"${name}":${JSON.stringify(whole.wechatwork)}}`);
+      expect(Object.keys(ring)).toEqual(["lark", name]);
+      expect(ring.lark).toHaveProperty("keys");
+      expect(whatIsWrong(ring)).toEqual([`${name}: no source is called so, there are lark, wechatwork, slack, api`]);
+    }
+    const long = "AKeyThatStandsInTheNamesPlaceByMistake";
+    expect(JSON.stringify(parseKeys(JSON.stringify({ [long]: 1 })))).not.toContain(long);
+  });
+
+  describe.each(Object.entries(whole))("of the section %s", (name, section) => {
+    const others = Object.keys(whole).filter((other) => other !== name);
+    const read = (value: unknown) => parseKeys(JSON.stringify({ ...whole, [name]: value })) as Record<string, object>;
+    const othersServe = (ring: Record<string, object>) =>
+      expect(others.map((other) => "keys" in (ring[other] ?? {}))).toEqual(others.map(() => true));
+
+    test.each(Object.keys(section).flatMap((field) => ["\n", " ", "\r\n", "\t", "\u00a0"].map((end) => [field, end])))(
+      "%s serves with %j at its ends",
+      (field, end) => {
+        const given = [(section as Record<string, string | string[]>)[field] as string | string[]].flat();
+        const blank = { ...section, [field]: given.map((key) => `${end}${key}${end}`) };
+        expect(read(blank)).toEqual(read({ ...section, [field]: given }));
+        if (given.length === 1) {
+          expect(read({ ...section, [field]: `${given[0]}${end}` })).toEqual(read({ ...section, [field]: given }));
+        }
+      },
+    );
+
+    test("null switches it off, absent it is absent, wrong it is told by name; the others serve", () => {
+      othersServe(read(null));
+      expect(read(null)[name]).toEqual({ isOff: true });
+      expect(read(undefined)).not.toHaveProperty(name);
+      othersServe(read(undefined));
+      for (const value of [{ [Object.keys(section)[0] as string]: 7 }, [], 7, "text", true]) {
+        const ring = read(value);
+        othersServe(ring);
+        expect(whatIsWrong(ring).join()).toMatch(new RegExp(`^${name}(\\.|:)`));
+        expect(ring[name]).toHaveProperty("wrong");
+      }
+    });
+
+    test("a field that nobody knows is told by name, and the section serves", () => {
+      if (name === "api") return;
+      const ring = read({ ...section, verifcationToken: "x" });
+      expect(ring[name]).toHaveProperty("keys");
+      expect(whatIsWrong(ring)).toEqual([
+        expect.stringContaining(`${name}.verifcationToken: nobody knows this field, there are `),
+      ]);
+    });
+  });
+
+  test("of callers are judged one by one: a wrong one is off, by name, and stops nobody else", () => {
+    const { zapier, ops } = whole.api;
+    const wrongKeys = [
+      "short",
+      `v1,${ops}`,
+      7,
+      { key: ops },
+      [],
+      ["short"],
+      `whsec_${Buffer.alloc(3).toString("base64")}`,
+    ];
+    for (const value of wrongKeys) {
+      const ring = parseKeys(JSON.stringify({ api: { zapier, ops, n8n: value } }));
+      expect(ring.api).toMatchObject({ keys: { zapier, ops: [ops] } });
+      expect(ring.api).not.toHaveProperty("keys.n8n");
+      expect(whatIsWrong(ring)).toEqual([expect.stringMatching(/^api\.n8n(\.0)?: /)]);
+    }
+    expect(whatIsWrong(parseKeys(JSON.stringify({ api: { ops, n8n: `v1,${ops}` } })))).toEqual([
+      "api.n8n: must stand without `v1,` in front of it",
+    ]);
+    expect(parseKeys(JSON.stringify({ api: { ops, n8n: null } })).api).toEqual({ keys: { ops: [ops] } });
+    const shared = parseKeys(JSON.stringify({ api: { a: zapier, b: ops, c: ops.replace(/=+$/, "") } }));
+    expect(shared.api).toMatchObject({ keys: { a: zapier } });
+    expect(shared.api).not.toHaveProperty("keys.b");
+    expect(whatIsWrong(shared)).toHaveLength(2);
+  });
+
+  test("serve without the `=` at their end, and give the same bytes", () => {
+    for (const length of [24, 25, 26, 40]) {
+      const bytes = Buffer.alloc(length, 7);
+      const padded = `whsec_${bytes.toString("base64")}`;
+      const bare = padded.replace(/=+$/, "");
+      expect(parseKeys(JSON.stringify({ api: { ops: bare } })).api).toEqual({ keys: { ops: [bare] } });
+      expect(apiKeyBytes(bare)).toEqual(bytes);
+    }
+    expect(apiKeyBytes("whsec_a b")).toHaveLength(0);
   });
 
   test("that are wrong are told by name, and leave the other sections working", () => {
@@ -68,6 +154,10 @@ test("a token comes in either form", () => {
   expect(parseToken('{"accessKeyId":"i","accessKeySecret":"s"}')).toEqual({ accessKeyId: "i", accessKeySecret: "s" });
   expect(parseToken('{"accessKeyId":"i"}')).toHaveProperty("wrong");
   expect(parseToken('{"fillMeIn":"…"}')).toEqual({ wrong: "the secret still holds the placeholder" });
+  expect(parseToken('{"token":"t\\n"}')).toEqual({ token: "t" });
+  expect(parseTargets('{"slack":{"url":"https://hooks.example/x\\n"}}')).toEqual({
+    slack: { url: "https://hooks.example/x" },
+  });
   expect(parseToken("[]")).toEqual({ wrong: "the secret is not a JSON object" });
 });
 
