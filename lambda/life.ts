@@ -1,4 +1,5 @@
 import type { Ledger } from "./ledger.ts";
+import { countUnreadable, isUnreadable, type Log } from "./log.ts";
 import type { SourceName } from "./resignation.ts";
 import type { KeyRing } from "./secrets.ts";
 
@@ -23,12 +24,19 @@ export function createHearing({ ledger, now }: { ledger: Pick<Ledger, "noteLife"
   };
 }
 
-/** How long each talkative source that is on has been silent, in days. */
+/** How long each talkative source that is on has been silent, in days. A note that cannot be read is counted. */
 export async function silences(
   ledger: Pick<Ledger, "readLife">,
+  log: Log,
   now: Date,
 ): Promise<{ source: SourceName; days: number }[]> {
-  const lives = await Promise.all(talkative.map(async (source) => ({ source, life: await ledger.readLife(source) })));
+  const readLife = (source: SourceName) =>
+    ledger.readLife(source).catch((error) => {
+      if (!isUnreadable(error)) throw error;
+      countUnreadable(log, `life|${source}`);
+      return undefined;
+    });
+  const lives = await Promise.all(talkative.map(async (source) => ({ source, life: await readLife(source) })));
   return lives.flatMap(({ source, life }) =>
     life && !life.isOff ? [{ source, days: (now.getTime() - Date.parse(life.heardAt)) / dayMs }] : [],
   );
