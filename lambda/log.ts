@@ -25,6 +25,7 @@ export type Metric =
   | "TokenRefused"
   | "Unconfirmed"
   | "NoticeFailed"
+  | "TargetsWrong"
   | "Forwarded"
   | "ForwardFailed"
   | "Swept"

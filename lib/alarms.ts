@@ -177,6 +177,10 @@ export const counted: Partial<Record<MetricName, { threshold: number; periodMinu
     advice:
       "A notice was given up: its target refuses it. Check the address in the targets secret. No resignation is affected.",
   },
+  TargetsWrong: {
+    threshold: 1,
+    advice: "Notices cannot be told: a section of the targets secret is wrong. The notifier's log names the field.",
+  },
   ForwardFailed: {
     threshold: 1,
     advice: "The second listener (forwardTo) does not take requests: they are among its dead letters.",
