@@ -33,6 +33,13 @@ export const positionSchema = z.object({
 });
 export type Position = z.infer<typeof positionSchema>;
 
+/** One page of a list, and the ids of what lies in it and cannot be read. */
+export interface Page {
+  readonly items: Resignation[];
+  readonly unreadable: readonly string[];
+  readonly next?: Position;
+}
+
 export function createLedger(options: TableOptions) {
   const table = openTable(options);
 
@@ -167,32 +174,41 @@ export function createLedger(options: TableOptions) {
   }
 
   /** One page, the newest first. */
-  async function list(wanted: Query): Promise<{ items: Resignation[]; next?: Position }> {
+  async function list(wanted: Query): Promise<Page> {
     const since = wanted.since?.toISOString() ?? earliest(wanted.now);
     if (wanted.userId !== undefined) return page("byUser", "userId", wanted.userId, wanted, since);
     if (wanted.status !== undefined) return page("byStatus", "status", wanted.status, wanted, since);
 
     const items: Resignation[] = [];
+    const unreadable: string[] = [];
     let after = wanted.after;
     for (const month of monthsBack(after?.month ?? wanted.now.toISOString().slice(0, 7), since.slice(0, 7))) {
       const part = await page(
         "byMonth",
         "month",
         month,
-        { ...wanted, limit: wanted.limit - items.length, after },
+        { ...wanted, limit: wanted.limit - items.length - unreadable.length, after },
         since,
       );
       items.push(...part.items);
-      if (part.next) return { items, next: { ...part.next, month } };
+      unreadable.push(...part.unreadable);
+      if (part.next) return { items, unreadable, next: { ...part.next, month } };
       after = undefined;
-      if (items.length >= wanted.limit) return { items, next: { month: monthBefore(month), key: {} } };
+      const isFull = items.length + unreadable.length >= wanted.limit;
+      if (isFull) return { items, unreadable, next: { month: monthBefore(month), key: {} } };
     }
-    return { items };
+    return { items, unreadable };
   }
 
-  async function page(...asked: Parameters<typeof readPage>) {
+  /** One item that nobody can read keeps nobody from reading the others. */
+  async function page(...asked: Parameters<typeof readPage>): Promise<Page> {
     const { items, next } = await readPage(...asked);
-    return { items: items.map(parseResignation), ...(next && { next }) };
+    const read = items.map((item) => ({ id: String(item.id), resignation: readable(item) }));
+    return {
+      items: read.flatMap(({ resignation }) => resignation ?? []),
+      unreadable: read.flatMap(({ id, resignation }) => (resignation ? [] : [id])),
+      ...(next && { next }),
+    };
   }
 
   async function readPage(index: string, attribute: string, value: string, wanted: Query, since: string) {
@@ -220,16 +236,27 @@ const mayStillMove = (one: Resignation) =>
 
 /**
  * The item of a resignation: itself, and what the indexes and the table's time to live go by. Only what is at its
- * end expires, counted from then.
+ * end expires, counted from then. Throws where nobody could read it back.
  */
-const toItem = (resignation: Resignation): Item => ({
-  ...resignation,
-  month: resignation.acceptedAt.slice(0, 7),
-  ...(resignation.dueAt && { open: "open" }),
-  ...(isFinal(resignation) && {
-    expiresAt: expiry(new Date(resignation.history.at(-1)?.at ?? resignation.acceptedAt), keptDays),
-  }),
-});
+function toItem(resignation: Resignation): Item {
+  parseResignation(resignation);
+  return {
+    ...resignation,
+    month: resignation.acceptedAt.slice(0, 7),
+    ...(resignation.dueAt && { open: "open" }),
+    ...(isFinal(resignation) && {
+      expiresAt: expiry(new Date(resignation.history.at(-1)?.at ?? resignation.acceptedAt), keptDays),
+    }),
+  };
+}
+
+function readable(item: Item): Resignation | undefined {
+  try {
+    return parseResignation(item);
+  } catch {
+    return undefined;
+  }
+}
 
 /** The oldest that is kept. */
 const earliest = (now: Date) => new Date(now.getTime() - keptDays * 86_400_000).toISOString();

@@ -1,5 +1,5 @@
 import type { Ledger } from "./ledger.ts";
-import type { Log } from "./log.ts";
+import { countUnreadable, isUnreadable, type Log } from "./log.ts";
 import type { SourceName } from "./resignation.ts";
 import { type KeyRing, whatIsWrong } from "./secrets.ts";
 
@@ -42,12 +42,19 @@ export function createKeysWatch({ log, now }: { log: Log; now: () => Date }) {
   };
 }
 
-/** How long each talkative source that is on has been silent, in days. */
+/** How long each talkative source that is on has been silent, in days. A note that cannot be read is counted. */
 export async function silences(
   ledger: Pick<Ledger, "readLife">,
+  log: Log,
   now: Date,
 ): Promise<{ source: SourceName; days: number }[]> {
-  const lives = await Promise.all(talkative.map(async (source) => ({ source, life: await ledger.readLife(source) })));
+  const readLife = (source: SourceName) =>
+    ledger.readLife(source).catch((error) => {
+      if (!isUnreadable(error)) throw error;
+      countUnreadable(log, `life|${source}`);
+      return undefined;
+    });
+  const lives = await Promise.all(talkative.map(async (source) => ({ source, life: await readLife(source) })));
   return lives.flatMap(({ source, life }) =>
     life && !life.isOff ? [{ source, days: (now.getTime() - Date.parse(life.heardAt)) / dayMs }] : [],
   );

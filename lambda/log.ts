@@ -27,6 +27,7 @@ export type Metric =
   | "TokenRefused"
   | "Unconfirmed"
   | "NoticeFailed"
+  | "TargetsWrong"
   | "Forwarded"
   | "ForwardFailed"
   | "Swept"
@@ -38,7 +39,7 @@ export type Metric =
   | "Unreadable";
 
 /** What is measured beside a count. */
-export type Measure = "SinceEventSeconds" | "HeldWaiting" | "ForwardAgeSeconds";
+export type Measure = "SinceEventSeconds" | "HeldWaiting" | "OldestOpenSeconds" | "ForwardAgeSeconds";
 
 export const metricNamespace = "ResignWebhook";
 
@@ -84,6 +85,17 @@ export function createLog(service: string, write: (line: string) => void = toStd
     return { [Name]: value, _aws: { Timestamp: now(), CloudWatchMetrics: [metrics] } };
   }
 }
+
+/** A form that the ledger's items never had. By name, or all of zod is bundled. */
+export const isUnreadable = (error: unknown) => error instanceof Error && error.name === "$ZodError";
+
+/** An item of the ledger that nobody can read is left as it is, and everything else goes on. */
+export function countUnreadable(log: Log, id: string): void {
+  log.count("Unreadable", "An item of the ledger cannot be read: it is left as it is", nameOf(id), "ERROR");
+}
+
+/** What may be logged of an item: the id of a relation or a person is personal data. */
+export const nameOf = (id: string) => (id.startsWith("res_") ? { id } : { kind: id.split("|")[0] });
 
 /** Lambda's own `console.log` puts a time and an id in front of a line; CloudWatch finds metrics in pure JSON alone. */
 const toStdout = (line: string): void => void process.stdout.write(`${line}\n`);

@@ -53,10 +53,10 @@ export function createNotes(table: Table) {
       );
     },
 
-    /** The headcount as GenAuth last told it. */
+    /** The headcount as GenAuth last told it. One that cannot be read is asked for anew. */
     async readHeadcount(): Promise<{ total: number; at: string } | undefined> {
       const item = await table.get({ id: "headcount" });
-      return item && z.object({ total: z.number(), at: instant }).parse(item);
+      return z.object({ total: z.number(), at: instant }).safeParse(item).data;
     },
 
     async saveHeadcount(total: number, now: Date): Promise<void> {

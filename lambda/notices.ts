@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { type Notice, type Resignation, view } from "./resignation.ts";
+import { isUrgent, type Notice, type Resignation, view } from "./resignation.ts";
 import { apiKeyBytes, type Targets } from "./secrets.ts";
 import { escapeText } from "./sources/slack-messages.ts";
 
@@ -35,12 +35,12 @@ export function toPosts(
       return targets.slack ? [post(targets.slack.url, toSlack(told, language))] : [];
     case "lark": {
       if (!targets.lark) return [];
-      const text = cutBytes(neutral(toText(told, language)), 15_000);
+      const text = toText(told, language, { write: neutral, size: Buffer.byteLength, room: 15_000 });
       return [post(targets.lark.url, { ...signLark(targets.lark.secret, now), msg_type: "text", content: { text } })];
     }
     case "wechatwork": {
       if (!targets.wechatwork) return [];
-      const content = cutBytes(neutral(toText(told, language)), 2_048);
+      const content = toText(told, language, { write: neutral, size: Buffer.byteLength, room: 2_048 });
       return [post(targets.wechatwork.url, { msgtype: "text", text: { content } })];
     }
     case "webhook": {
@@ -65,8 +65,17 @@ export function isTaken(name: TargetName, httpStatus: number, body: string): "ta
 }
 
 const maxLines = 20;
+const maxBrakeLines = 3;
+const maxNameLength = 80;
+const maxWhyLength = 200;
 
-const words: Record<Language, Record<Notice["about"], string> & { more: (n: number) => string; decide: string }> = {
+interface Words extends Record<Notice["about"], string> {
+  readonly more: (n: number) => string;
+  readonly howMany: (n: number) => string;
+  readonly decide: string;
+}
+
+const words: Record<Language, Words> = {
   en: {
     resigned: "Resigned",
     suspended: "Access cut (grace period)",
@@ -81,6 +90,7 @@ const words: Record<Language, Record<Notice["about"], string> & { more: (n: numb
     brake_tripped: "The brake is on, the rest are held",
     alive: "Still alive",
     more: (n) => `… and ${n} more`,
+    howMany: (n) => `Held for an operator: ${n} people`,
     decide: "Decide: npm run ledger -- list --status held, or /resign list",
   },
   zh: {
@@ -97,27 +107,69 @@ const words: Record<Language, Record<Notice["about"], string> & { more: (n: numb
     brake_tripped: "刹车已触发，其余已搁置",
     alive: "每周运行正常",
     more: (n) => `… 另有 ${n} 条`,
+    howMany: (n) => `已搁置，等待操作员：${n} 人`,
     decide: "处理：npm run ledger -- list --status held，或 /resign list",
   },
 };
 
-function toText(told: readonly Told[], language: Language): string {
-  const { more, decide, ...titles } = words[language];
-  const lines = told.slice(0, maxLines).map(({ about, id, why, resignation }) => {
-    const who = resignation ? ` ${resignation.person?.name ?? ""} ${resignation.userId}` : "";
-    return `${titles[about]}:${who} (${id})${why ? `, ${why}` : ""}`;
-  });
-  const isToDecide = told.some(({ about }) => about === "held" || about === "brake_tripped");
-  return [
-    ...lines,
-    ...(told.length > maxLines ? [more(told.length - maxLines)] : []),
-    ...(isToDecide ? [decide] : []),
-  ].join("\n");
+/** How a target wants its text: what becomes of a line, how long it counts, and how much there may be in all. */
+interface Form {
+  readonly write: (line: string) => string;
+  readonly size: (line: string) => number;
+  readonly room: number;
 }
+
+/**
+ * The brake first, then what is urgent and who is held, then what to do, then everything else. Only lines about
+ * people are cut: the brake and the call to act stand whatever the size.
+ */
+function toText(told: readonly Told[], language: Language, { write, size, room }: Form): string {
+  const { more, howMany, decide } = words[language];
+  const of = (...abouts: Notice["about"][]) => told.filter(({ about }) => abouts.includes(about));
+  const toLines = (those: readonly Told[]) => those.map((one) => write(toLine(one, words[language])));
+  const brake = toLines(of("brake_tripped").slice(0, maxBrakeLines));
+  const held = of("held");
+  const count = held.length > 1 ? [howMany(held.length)] : [];
+  const call = held.length > 0 || brake.length > 0 ? [decide] : [];
+  const first = [...told.filter(({ about }) => isUrgent(about)), ...held];
+  const last = of("failed", "not_found");
+  const placed = new Set([...of("brake_tripped"), ...first, ...last]);
+  const details = [...last, ...told.filter((one) => !placed.has(one))];
+
+  // Each of the two parts may have to say how many it leaves out.
+  const fixed = [...brake, ...count, ...call, more(told.length), more(told.length)];
+  let left = room - fixed.reduce((sum, line) => sum + size(line) + 1, 0);
+  let linesLeft = maxLines;
+  const take = (lines: string[]): string[] => {
+    const shown: string[] = [];
+    for (const line of lines) {
+      if (linesLeft === 0 || size(line) + 1 > left) break;
+      shown.push(line);
+      linesLeft -= 1;
+      left -= size(line) + 1;
+    }
+    return shown.length < lines.length ? [...shown, more(lines.length - shown.length)] : shown;
+  };
+  return [...brake, ...count, ...take(toLines(first)), ...call, ...take(toLines(details))].join("\n");
+}
+
+function toLine({ about, id, why, resignation }: Told, titles: Words): string {
+  const who = resignation ? ` ${toName(resignation.person?.name)} ${resignation.userId}` : "";
+  return `${titles[about]}:${who} (${id})${why ? `, ${oneLine(why, maxWhyLength)}` : ""}`;
+}
+
+/** A display name is its owner's own text: it writes no line, and no address that a chat makes a link of. */
+const toName = (name = "") =>
+  oneLine(name, maxNameLength)
+    .replaceAll("://", "：//")
+    .replace(/(?<=\S)\.(?=\S)/g, "．");
+
+const oneLine = (text: string, maxLength: number) =>
+  [...text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ")].slice(0, maxLength).join("");
 
 /** Few that are held come with buttons for the operators of the channel. */
 function toSlack(told: readonly Told[], language: Language): object {
-  const text = escapeText(toText(told, language)).slice(0, 2_900);
+  const text = toText(told, language, { write: escapeText, size: ({ length }) => length, room: 2_900 });
   const held = told.filter(({ about }) => about === "held");
   const button = (action: string, label: string, value: string, style: string) => ({
     ...{ type: "button", action_id: action, value, style },
@@ -130,7 +182,9 @@ function toSlack(told: readonly Told[], language: Language): object {
       button("cancel", `Refuse ${id.slice(-6)}`, id, "primary"),
     ],
   }));
-  return { text, blocks: [{ type: "section", text: { type: "mrkdwn", text } }, ...(held.length <= 5 ? actions : [])] };
+  // Verbatim: no bare address becomes a link.
+  const section = { type: "section", text: { type: "mrkdwn", text, verbatim: true } };
+  return { text, blocks: [section, ...(held.length <= 5 ? actions : [])] };
 }
 
 /** Standard Webhooks' payload. */
@@ -160,9 +214,3 @@ function signLark(secret: string | undefined, now: Date) {
 
 /** A name like `<at user_id="all">` must not page everybody. */
 const neutral = (text: string) => text.replaceAll("<", "＜").replaceAll(">", "＞");
-
-/** Cuts between characters, by bytes: WeCom counts those. */
-function cutBytes(text: string, maxBytes: number): string {
-  if (Buffer.byteLength(text) <= maxBytes) return text;
-  return `${new TextDecoder().decode(Buffer.from(text).subarray(0, maxBytes - 6)).replace(/\uFFFD+$/, "")}…`;
-}

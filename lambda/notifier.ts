@@ -5,16 +5,16 @@ import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import * as z from "zod/mini";
 import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
-import { createLog, kindOf, type Log, traceOf } from "./log.ts";
+import { countUnreadable, createLog, isUnreadable, kindOf, type Log, traceOf } from "./log.ts";
 import { isTaken, type Post, type TargetName, type Told, toPosts } from "./notices.ts";
 import { createQueue, type Queue } from "./queue.ts";
 import { isUrgent, type Notice, noticeSchema } from "./resignation.ts";
-import { type CachedSecret, cachedSecret, parseTargets, type Targets } from "./secrets.ts";
+import { type CachedSecret, cachedSecret, parseTargets, type TargetRing } from "./secrets.ts";
 
 export interface NotifierParts {
   readonly ledger: Pick<Ledger, "get">;
   readonly queue: Pick<Queue, "sendLater" | "bury">;
-  readonly targets: CachedSecret<Targets | { wrong: string }>;
+  readonly targets: CachedSecret<TargetRing>;
   readonly settings: RuntimeSettings;
   readonly log: Log;
   readonly now: () => Date;
@@ -40,8 +40,12 @@ export function createNotifier(parts: NotifierParts) {
   const { ledger, queue, targets, settings, log, now } = parts;
 
   return async ({ Records }: SQSEvent): Promise<SQSBatchResponse> => {
+    const read = Records.map((record) => ({ ...record, message: readMessage(record.body) }));
+    const unread = read.filter(({ message }) => !message).map(({ messageId }) => ({ itemIdentifier: messageId }));
+    if (unread.length > 0) log.error("Notices cannot be read: they come again, and hold back no other");
     try {
-      const messages = Records.map(({ body }) => messageSchema.parse(JSON.parse(body)));
+      const messages = read.flatMap(({ message }) => message ?? []);
+      await tellOfWrongTargets();
       const fresh = messages.flatMap((message) => ("target" in message ? [] : [message]));
       const wanted = fresh.filter(({ about }) => isUrgent(about) || settings.notices.about.includes(about));
       const all: TargetName[] = ["slack", "lark", "wechatwork", "webhook"];
@@ -49,17 +53,27 @@ export function createNotifier(parts: NotifierParts) {
         ...all.map((target) => tell({ target, notices: wanted, attempt: 1 })),
         ...messages.flatMap((message) => ("target" in message ? [tell(message)] : [])),
       ]);
-      return { batchItemFailures: [] };
+      return { batchItemFailures: unread };
     } catch (error) {
       log.error("Notices could not be told; they come again", traceOf(error));
       return { batchItemFailures: Records.map(({ messageId }) => ({ itemIdentifier: messageId })) };
     }
   };
 
+  async function tellOfWrongTargets(): Promise<void> {
+    const { wrong = {}, isUnfilled } = await targets.read();
+    if (isUnfilled) log.info("Nobody is told: the secret with the notices' targets is not filled in");
+    for (const [target, why] of Object.entries(wrong)) {
+      log.count("TargetsWrong", "A target of the notices cannot be told", { target, why }, "ERROR");
+    }
+  }
+
   async function tell({ target, notices, attempt }: { target: TargetName; notices: Notice[]; attempt: number }) {
     const known = await targets.read();
-    if ("wrong" in known) return log.info("No notices are told", { why: known.wrong });
-    if (notices.length === 0 || !known[target]) return;
+    if (notices.length === 0) return;
+    // Somebody may mend it before the tries are over.
+    if (known.wrong?.[target] !== undefined) return tellAgain(target, notices, attempt);
+    if (!known[target]) return;
     const told = await Promise.all(notices.map(withResignation));
     const posts = toPosts(target, known, told, settings.notices.language, now());
     const refused: typeof notices = [];
@@ -71,8 +85,11 @@ export function createNotifier(parts: NotifierParts) {
           refused.push(...(isOneForAll ? notices : notices.slice(start + index, start + index + 1)));
       });
     }
-    if (refused.length === 0) return;
-    const again = JSON.stringify({ target, notices: refused, attempt: attempt + 1 });
+    if (refused.length > 0) await tellAgain(target, refused, attempt);
+  }
+
+  async function tellAgain(target: TargetName, notices: Notice[], attempt: number): Promise<void> {
+    const again = JSON.stringify({ target, notices, attempt: attempt + 1 });
     if (attempt < maxAttempts) return queue.sendLater(again, Math.min(900, 15 * 2 ** attempt));
     await queue.bury(again);
     log.count("NoticeFailed", "A notice was given up", { target }, "ERROR");
@@ -80,7 +97,13 @@ export function createNotifier(parts: NotifierParts) {
 
   async function withResignation(notice: Notice): Promise<Told> {
     const isOfPerson = notice.about !== "brake_tripped" && notice.about !== "alive";
-    return isOfPerson ? { ...notice, resignation: await ledger.get(notice.id) } : notice;
+    if (!isOfPerson) return notice;
+    const resignation = await ledger.get(notice.id).catch((error) => {
+      if (!isUnreadable(error)) throw error;
+      countUnreadable(log, notice.id);
+      return undefined;
+    });
+    return { ...notice, resignation };
   }
 
   async function deliver(target: TargetName, { url, headers, body }: Post) {
@@ -94,6 +117,14 @@ export function createNotifier(parts: NotifierParts) {
       log.warn("A notice could not be sent", { target, error: kindOf(error) });
       return "failed";
     }
+  }
+}
+
+function readMessage(body: string): z.infer<typeof messageSchema> | undefined {
+  try {
+    return messageSchema.safeParse(JSON.parse(body)).data;
+  } catch {
+    return undefined;
   }
 }
 

@@ -129,14 +129,17 @@ export async function findOrThrow(ledger: Ledger, id: string): Promise<Resignati
   return found;
 }
 
-/** One page of the ledger. The cursor is good for the query that it came from, and for no other. */
+/**
+ * One page of the ledger, with the ids of what lies in it and cannot be read. The cursor is good for the query that
+ * it came from, and for no other.
+ */
 export async function list(ledger: Ledger, query: Omit<Query, "after">, cursor: string | undefined) {
   const { status, userId, since } = query;
   const queryHash = sha256(JSON.stringify([status, userId, since])).toString("base64url");
   const after = cursor === undefined ? undefined : readCursor(cursor, queryHash);
-  const { items, next } = await ledger.list({ ...query, after });
+  const { items, unreadable, next } = await ledger.list({ ...query, after });
   const nextCursor = next && Buffer.from(JSON.stringify({ queryHash, position: next })).toString("base64url");
-  return { items, nextCursor };
+  return { items, nextCursor, unreadable };
 }
 
 const cursorSchema = z.object({ queryHash: z.string(), position: positionSchema });

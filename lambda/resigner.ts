@@ -11,7 +11,7 @@ import { atFirstCall, clientConfig, readSettings, readVariable } from "./environ
 import { createGenAuth } from "./genauth.ts";
 import { isInquiryId } from "./inquiry.ts";
 import { createLedger } from "./ledger.ts";
-import { createLog, traceOf } from "./log.ts";
+import { countUnreadable, createLog, isUnreadable, nameOf, traceOf } from "./log.ts";
 import { createQueue, type Queue } from "./queue.ts";
 import { answerInquiry, tellOutcome } from "./reply.ts";
 import { cachedSecret, parseToken } from "./secrets.ts";
@@ -38,7 +38,8 @@ export function createResigner(parts: ResignerParts) {
       await queue.delay(receiptHandle, next.inSeconds);
     } catch (error) {
       if (isUnreadable(error)) {
-        countUnreadable(id);
+        // Trying it again at once is of no use: the sweep brings it again for as long as it is due.
+        countUnreadable(log, id);
         return undefined;
       }
       log.error("A message could not be worked on; it comes again", { ...nameOf(id), ...traceOf(error) });
@@ -61,7 +62,7 @@ export function createResigner(parts: ResignerParts) {
     });
     if (resignation === "unreadable") {
       // The person's other departures go on without it.
-      countUnreadable(id);
+      countUnreadable(log, id);
       return "done";
     }
     if (!resignation) {
@@ -72,19 +73,7 @@ export function createResigner(parts: ResignerParts) {
     if (resignation.inquiryId) await tellOutcome({ ledger, settings, log, now }, id, resignation.inquiryId);
     return next;
   }
-
-  /** The sweep brings it again for as long as it is due. */
-  function countUnreadable(id: string): void {
-    const message = "An item of the ledger cannot be read: it is left as it is, and comes again by the sweep";
-    log.count("Unreadable", message, nameOf(id), "ERROR");
-  }
 }
-
-/** A form that the ledger's items never had: trying it again at once is of no use. By name, or all of zod is bundled. */
-const isUnreadable = (error: unknown) => error instanceof Error && error.name === "$ZodError";
-
-/** What may be logged of a message: the id of a relation or a person is personal data. */
-const nameOf = (id: string) => (id.startsWith("res_") ? { id } : { kind: id.split("|")[0] });
 
 /** Builds the function from its environment. */
 export function connectResigner(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {

@@ -220,13 +220,31 @@ const targetsSchema = z.object({
 });
 export type Targets = z.infer<typeof targetsSchema>;
 
-/** Reads the secret *notice targets*; `wrong` says what is wrong with it, or that there are none yet. */
-export function parseTargets(text: string): Targets | { wrong: string } {
+/** The targets that can be told, and what is wrong with the others, by their names. */
+export type TargetRing = Targets & {
+  readonly wrong?: Readonly<Record<string, string>>;
+  /** There are none yet. */
+  readonly isUnfilled?: true;
+};
+
+/** Reads the secret *notice targets*. A mistake in one section leaves the others working. Never throws. */
+export function parseTargets(text: string): TargetRing {
   const whole = parseObject(text);
-  if (!whole) return { wrong: "the secret is not a JSON object" };
-  if (placeholder in whole) return { wrong: "the secret still holds the placeholder" };
-  const parsed = targetsSchema.safeParse(whole);
-  return parsed.success ? parsed.data : { wrong: describe(parsed.error, "secret") };
+  const names = Object.keys(targetsSchema.shape);
+  if (!whole) return { wrong: Object.fromEntries(names.map((name) => [name, "the secret is not a JSON object"])) };
+  if (placeholder in whole) return { isUnfilled: true };
+  const ring: Record<string, unknown> = {};
+  const wrong: Record<string, string> = {};
+  for (const [name, section] of Object.entries(whole)) {
+    if (!names.includes(name)) {
+      wrong[mask(name)] = `secret.${mask(name)}: there is no such target, only ${names.join(", ")}`;
+      continue;
+    }
+    const parsed = targetsSchema.safeParse({ [name]: section });
+    if (parsed.success) Object.assign(ring, parsed.data);
+    else wrong[name] = describe(parsed.error, "secret");
+  }
+  return { ...(ring as Targets), ...(Object.keys(wrong).length > 0 && { wrong }) };
 }
 
 /**
@@ -288,3 +306,5 @@ const mask = (name: PropertyKey): string => (String(name).length > 32 ? "(masked
 function describe(error: z.core.$ZodError, root: string): string {
   return error.issues.map(({ path, message }) => `${[root, ...path.map(mask)].join(".")}: ${message}`).join("; ");
 }
+
+const mask = (name: PropertyKey) => (String(name).length > 32 ? "(masked)" : String(name));

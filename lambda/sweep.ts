@@ -1,11 +1,11 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
-import { createLedger, type Ledger } from "./ledger.ts";
+import { createLedger, type Ledger, type Position } from "./ledger.ts";
 import { silences } from "./life.ts";
-import { createLog, type Log } from "./log.ts";
+import { countUnreadable, createLog, type Log } from "./log.ts";
 import { createQueue, type Queue } from "./queue.ts";
-import { later, sweepAfterSeconds } from "./resignation.ts";
+import { later, type Resignation, type Status, sweepAfterSeconds } from "./resignation.ts";
 
 export interface SweepParts {
   readonly ledger: Pick<Ledger, "due" | "postpone" | "readLife" | "isFirstUse" | "list">;
@@ -19,6 +19,8 @@ export interface SweepParts {
 /** What one run may queue: the next run goes on where this one ended. */
 const maxPerRun = 1_000;
 const pageSize = 100;
+/** Of one status, so many are looked through for the one that waits longest. */
+const maxLookedThrough = 1_000;
 /** A leaver keeps access meanwhile. */
 const heldTooLongMs = 86_400_000;
 
@@ -31,15 +33,19 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
   return async (): Promise<{ swept: number }> => {
     const swept = await sweep();
     const held = await watchTheHeld();
+    await watchTheOpen();
     await listenForSilence(held);
     return { swept };
   };
 
   async function sweep(): Promise<number> {
-    let swept = 0;
-    while (swept < maxPerRun) {
+    const seen = new Set<string>();
+    while (seen.size < maxPerRun) {
       const due = await ledger.due(now(), pageSize);
-      for (const one of due) {
+      // The index lags behind: it may show again what was postponed a moment ago.
+      const fresh = due.filter(({ id }) => !seen.has(id));
+      for (const one of fresh) {
+        seen.add(one.id);
         await queue.send(one.id);
         await ledger.postpone(one, later(now(), sweepAfterSeconds));
         const { id, status } = one;
@@ -50,15 +56,37 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
           status === undefined ? { kind: id.split("|")[0] } : { id, status },
         );
       }
-      swept += due.length;
-      if (due.length < pageSize) break;
+      if (due.length < pageSize || fresh.length === 0) break;
     }
-    return swept;
+    return seen.size;
   }
 
-  /** Gives back how many wait for an operator: 100 may be more. */
+  /** Those of a status, the first accepted first. What cannot be read is counted, and hides nobody else. */
+  async function allOf(status: Status): Promise<Resignation[]> {
+    const found: Resignation[] = [];
+    let after: Position | undefined;
+    do {
+      const page = await ledger.list({ status, now: now(), limit: pageSize, isOldestFirst: true, after });
+      for (const id of page.unreadable) countUnreadable(log, id);
+      found.push(...page.items);
+      after = page.next;
+    } while (after && found.length < maxLookedThrough);
+    return found;
+  }
+
+  /** How long the one that waits longest for us has waited: GenAuth may be away, or refuse the token. */
+  async function watchTheOpen(): Promise<void> {
+    const open: Resignation[] = [];
+    for (const status of ["accepted", "resigning", "suspended", "scheduled"] as const)
+      open.push(...(await allOf(status)));
+    // Whoever waits for their day has an age below zero.
+    const ages = open.map((one) => (now().getTime() - openSince(one)) / 1_000);
+    log.measure("OldestOpenSeconds", Math.round(Math.max(0, ...ages)));
+  }
+
+  /** Gives back how many wait for an operator. */
   async function watchTheHeld(): Promise<number> {
-    const { items } = await ledger.list({ status: "held", now: now(), limit: 100, isOldestFirst: true });
+    const items = await allOf("held");
     log.measure("HeldWaiting", items.length);
     // Who was approved and held again has not waited since they were accepted.
     const since = items.flatMap(({ id, history }) => {
@@ -74,7 +102,7 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
 
   /** Nobody misses an event that never came: says which source has been silent for too long, and once a week that all is alive. */
   async function listenForSilence(held: number): Promise<void> {
-    const lives = await silences(ledger, now());
+    const lives = await silences(ledger, log, now());
     for (const { source, days } of lives) {
       if (settings.silenceDays === 0 || days < settings.silenceDays) continue;
       const message = "A source that is on has sent nothing for a long time: is its subscription still on?";
@@ -84,9 +112,19 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     const isTold = settings.notices.about.includes("alive");
     if (!isTold || !(await ledger.isFirstUse(`alive|${week}`, now().toISOString(), now()))) return;
     const heard = lives.map(({ source, days }) => `${source} last heard ${Math.floor(days)} days ago`);
-    const waiting = `${held}${held === 100 ? " or more" : ""} held`;
+    const waiting = `${held}${held >= maxLookedThrough ? " or more" : ""} held`;
     await notices.send(JSON.stringify({ about: "alive", id: week, why: [...heard, waiting].join("; ") }));
   }
+}
+
+/**
+ * Since when a departure could have gone on, in milliseconds: since it was accepted or last released, its day came,
+ * or the emergency stop was last seen.
+ */
+function openSince({ acceptedAt, leavesAt, resignAfter, stoppedUntil, history }: Resignation): number {
+  const acceptedLast = history.findLast(({ status }) => status === "accepted")?.at;
+  const moments = [acceptedLast ?? acceptedAt, leavesAt, resignAfter, stoppedUntil];
+  return Math.max(...moments.flatMap((moment) => (moment === undefined ? [] : [Date.parse(moment)])));
 }
 
 /** The Monday that a week began with, as 2026-11-23. */

@@ -18,7 +18,7 @@ import { toForward } from "./forward.ts";
 import { type Answer, answerError, problemAnswer, type Request, toRequest } from "./http.ts";
 import { createLedger } from "./ledger.ts";
 import { createHearing, createKeysWatch, startsToFail } from "./life.ts";
-import { createLog, traceOf } from "./log.ts";
+import { countUnreadable, createLog, traceOf } from "./log.ts";
 import { findOrThrow, list, operate } from "./operate.ts";
 import { Problem } from "./problem.ts";
 import { createQuarantine, type Quarantine } from "./quarantine.ts";
@@ -134,9 +134,7 @@ export function createWebhook(parts: WebhookParts) {
       case "find":
         return received.answer(await findOrThrow(ledger, received.id));
       case "list":
-        return list(ledger, { ...received.query, now: now() }, received.cursor).then(({ items, nextCursor }) =>
-          received.answer(items, nextCursor),
-        );
+        return listReadable(received);
       case "act":
         return received.answer(await actAndTell(received));
       case "ask":
@@ -158,6 +156,12 @@ export function createWebhook(parts: WebhookParts) {
       if (reply && error instanceof Problem) await postReply(parts, reply.url, reply.problem(error));
       throw error;
     }
+  }
+
+  async function listReadable({ query, cursor, answer }: Extract<Received, { kind: "list" }>): Promise<Answer> {
+    const { items, nextCursor, unreadable } = await list(ledger, { ...query, now: now() }, cursor);
+    for (const id of unreadable) countUnreadable(log, id);
+    return answer(items, nextCursor, unreadable);
   }
 
   /** The resignation as it is when something came of it, or when the time is over. */

@@ -8,13 +8,12 @@ import { Subscription, Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
-import { type Metric as MetricName, metricNamespace } from "../lambda/log.ts";
+import { type Measure, type Metric as MetricName, metricNamespace } from "../lambda/log.ts";
 import { acknowledge } from "./parts.ts";
 
 export interface AlarmsProps {
   readonly email: string | undefined;
   readonly api: HttpApi;
-  readonly queue: Queue;
   readonly deadLetters: Queue;
   readonly functions: Readonly<Record<string, LambdaFunction>>;
 }
@@ -23,7 +22,7 @@ export interface AlarmsProps {
 export class Alarms extends Construct {
   readonly topic: Topic;
 
-  constructor(scope: Construct, id: string, { email, api, queue, deadLetters, functions }: AlarmsProps) {
+  constructor(scope: Construct, id: string, { email, api, deadLetters, functions }: AlarmsProps) {
     super(scope, id);
     this.topic = new Topic(this, "Topic", { enforceSSL: true });
     // `enforceSSL` brings a policy, and that replaces SNS's own, by which the account's alarms could publish.
@@ -52,11 +51,13 @@ export class Alarms extends Construct {
       1,
       "Resignations failed for good. Look at the ledger's items with status failed, mend the cause, retry them.",
     );
+    // Not the queue's own age of its oldest message: SQS leaves out what was received three times or more.
+    const metricName: Measure = "OldestOpenSeconds";
     this.add(
-      "OldestMessage",
-      queue.metricApproximateAgeOfOldestMessage({ period, statistic: "Maximum" }),
-      3_600,
-      "A departure has waited for an hour. See the resigner's log: GenAuth is down, refuses the token, or throttles.",
+      metricName,
+      new Metric({ namespace: metricNamespace, metricName, statistic: "Maximum", period }),
+      oldestOpenSeconds,
+      "A departure has waited for 20 minutes. See the resigner's log: GenAuth is down, refuses the token, or throttles.",
     );
     this.add(
       "ServerErrors",
@@ -92,6 +93,9 @@ export class Alarms extends Construct {
     alarm.addAlarmAction(new SnsAction(this.topic));
   }
 }
+
+/** With the sweep's and the alarm's own five minutes each, an outage is heard within thirty. */
+export const oldestOpenSeconds = 1_200;
 
 /** The runbook's chapter of an alarm. */
 const chapterOf = (name: string) =>
@@ -173,6 +177,10 @@ export const counted: Partial<Record<MetricName, { threshold: number; periodMinu
     advice:
       "A notice was given up: its target refuses it. Check the address in the targets secret. No resignation is affected.",
   },
+  TargetsWrong: {
+    threshold: 1,
+    advice: "Notices cannot be told: a section of the targets secret is wrong. The notifier's log names the field.",
+  },
   ForwardFailed: {
     threshold: 1,
     advice: "The second listener (forwardTo) does not take requests: they are among its dead letters.",
@@ -194,6 +202,6 @@ export const counted: Partial<Record<MetricName, { threshold: number; periodMinu
   },
   Unreadable: {
     threshold: 1,
-    advice: "An item of the ledger cannot be read, and its person waits: see the resigner's log, then mend the item.",
+    advice: "An item of the ledger cannot be read, and its person waits: the functions' logs name it. Mend the item.",
   },
 };

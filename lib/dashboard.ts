@@ -53,7 +53,7 @@ export class Dashboard extends Construct {
         queue.metricApproximateNumberOfMessagesVisible({ label: "in the queue" }),
         deadLetters.metricApproximateNumberOfMessagesVisible({ label: "dead letters" }),
       ]),
-      graph("Oldest in the queue, seconds", [queue.metricApproximateAgeOfOldestMessage()]),
+      graph("Oldest that waits for us, seconds", [measured("OldestOpenSeconds", "Maximum")]),
       graph(
         "Refused, by source",
         (["lark", "wechatwork", "api"] as const).map((source) => counted("Refused", hour, source)),

@@ -156,7 +156,6 @@ export class ResignWebhook extends Construct {
     this.alarms = new Alarms(this, "Alarms", {
       email: settings.alarmEmail,
       api,
-      queue: this.queue,
       deadLetters: this.deadLetters,
       functions,
     });

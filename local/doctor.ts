@@ -3,7 +3,7 @@ import { ListSubscriptionsByTopicCommand, SNSClient } from "@aws-sdk/client-sns"
 import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { Command } from "commander";
 import * as z from "zod";
-import { type KeyRing, parseKeys, parseTargets, parseToken } from "../lambda/secrets.ts";
+import { type KeyRing, parseKeys, parseTargets, parseToken, type TargetRing } from "../lambda/secrets.ts";
 import { first, type KeysFile, readJson, readKeys, readOutputs } from "./files.ts";
 import { connectGenAuth, type GenAuthClient, idOf, readToken, relationsSchema } from "./genauth-client.ts";
 import { simulatorCredentials } from "./genauth-simulator.ts";
@@ -214,7 +214,6 @@ async function askStack({ outputs: file }: Options): Promise<Finding[]> {
     (await secrets.send(new GetSecretValueCommand({ SecretId: id }))).SecretString ?? "";
   const ring = parseKeys(await read(outputs.KeysSecret));
   const token = parseToken(await read(outputs.TokenSecret));
-  const targets = parseTargets(await read(outputs.TargetsSecret));
   const depth = async (url: string | undefined) => {
     const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["ApproximateNumberOfMessages"] });
     return Number((await new SQSClient().send(command)).Attributes?.ApproximateNumberOfMessages ?? 0);
@@ -227,12 +226,7 @@ async function askStack({ outputs: file }: Options): Promise<Finding[]> {
   return [
     ...readRing(ring),
     { what: "secret GenAuth token", found: "wrong" in token ? token.wrong : "filled in", isWell: !("wrong" in token) },
-    {
-      what: "secret notice targets",
-      found:
-        "wrong" in targets ? `nobody is told: ${targets.wrong}` : Object.keys(targets).join(", ") || "nobody is told",
-      isWell: true,
-    },
+    toldFinding(parseTargets(await read(outputs.TargetsSecret))),
     {
       what: "alarms",
       found: `${confirmed} of ${Subscriptions.length} subscriptions are confirmed`,
@@ -253,4 +247,16 @@ async function askStack({ outputs: file }: Options): Promise<Finding[]> {
     },
     { what: "dead letters", found: `${dead}`, isWell: dead === 0, advice: "npm run ledger -- list --status failed" },
   ];
+}
+
+/** That nobody is to be told is a choice; a target that cannot be told is not. */
+function toldFinding({ wrong = {}, isUnfilled, ...targets }: TargetRing): Finding {
+  const names = Object.keys(targets).join(", ");
+  const mistakes = [...new Set(Object.values(wrong))].join("; ");
+  return {
+    what: "secret notice targets",
+    found: mistakes || names || `nobody is told${isUnfilled ? ": it is not filled in" : ""}`,
+    isWell: mistakes === "",
+    advice: `${names ? `Only ${names} are told` : "Nobody is told"} of what happens: mend the secret (docs/notices.md).`,
+  };
 }

@@ -69,6 +69,59 @@ describe("a message", () => {
     expect(bodies("webhook", many)).toHaveLength(100);
   });
 
+  const textOf = (name: "slack" | "lark" | "wechatwork", all: Told[], language: "en" | "zh" = "en"): string => {
+    const [body] = bodies(name, all, language) as never as { text: never; content: { text: string } }[];
+    if (name === "lark") return body?.content.text ?? "";
+    return name === "slack" ? (body?.text ?? "") : ((body?.text as { content: string } | undefined)?.content ?? "");
+  };
+  const tripped: Told = { about: "brake_tripped", id: "brake_1", why: "More than 20 in an hour" };
+
+  // Before: of twenty who were resigned and the brake, nobody heard of the brake.
+  describe.each(["en", "zh"] as const)("in %s", (language) => {
+    const [brake, decide] = language === "en" ? ["The brake is on", "Decide:"] : ["刹车已触发", "处理："];
+    const held = (n: number) => Array.from({ length: n }, (_, index) => told("held", index));
+    const resigned = (n: number) => Array.from({ length: n }, (_, index) => told("resigned", 1_000 + index));
+    test.each([
+      ["the brake behind twenty who were resigned", [...resigned(20), tripped]],
+      ["the brake between hundreds", [...resigned(99), tripped, ...held(99), told("failed", 7)]],
+      ["the brake alone", [tripped]],
+    ])("%s stands first, and then what to do", (_, all) => {
+      for (const name of ["slack", "lark", "wechatwork"] as const) {
+        const text = textOf(name, all, language);
+        expect(text.split("\n")[0]).toContain(brake);
+        expect(text).toContain(decide);
+        const lines = text.split("\n");
+        const last = (title: string) => lines.findLastIndex((line) => line.includes(title));
+        expect(last(language === "en" ? "Held for an operator" : "已搁置，等待操作员")).toBeLessThan(last(decide));
+        if (all.length > 1) expect(last(language === "en" ? "Resigned:" : "已离职:")).not.toBe(0);
+      }
+    });
+
+    test("how many are held, and what to do, stand whatever is cut", () => {
+      for (const name of ["slack", "lark", "wechatwork"] as const) {
+        const text = textOf(name, held(20), language);
+        expect(text).toContain(language === "en" ? "Held for an operator: 20 people" : "已搁置，等待操作员：20 人");
+        expect(text).toContain(decide);
+      }
+      const text = textOf("wechatwork", [tripped, ...held(60), ...resigned(60)], language);
+      expect(Buffer.byteLength(text)).toBeLessThanOrEqual(2_048);
+      expect(text).toMatch(language === "en" ? /… and \d+ more\nDecide/ : /… 另有 \d+ 条\n处理/);
+    });
+  });
+
+  // Before: a name wrote lines of its own into the message that carries the buttons.
+  test("takes no line and no link from a name", () => {
+    const name = `Bob\nResigned: Alice lark:ou_ceo (res_0)\r\n\u2028http://evil.example/${"x".repeat(200)}\u202e`;
+    const one: Told = { ...told("held"), resignation: resignation(1, { person: { genauthUserId: "g", name } }) };
+    for (const target of ["slack", "lark", "wechatwork"] as const) {
+      const text = textOf(target, [one]);
+      expect(text.split("\n")).toHaveLength(2);
+      expect(text).not.toMatch(/:\/\/|evil\.example|\u2028|\u202e|x{60}/);
+      expect(text).toContain("Bob Resigned: Alice");
+    }
+    expect(JSON.stringify(bodies("slack", [one]))).toContain('"verbatim":true');
+  });
+
   test("speaks Chinese where it is set", () => {
     expect(JSON.stringify(bodies("lark", [told("failed")], "zh"))).toContain("失败，可能仍有访问权限");
   });
@@ -112,28 +165,38 @@ test.each([
 
 test("targets are told what is wrong with them, by name", () => {
   expect(parseTargets("{}")).toEqual({});
-  expect(parseTargets('{"fillMeIn":"…"}')).toHaveProperty("wrong");
-  expect(parseTargets('{"slack":{"url":"http://hooks.slack.com/x"}}')).toEqual({
-    wrong: "secret.slack.url: must be an https address",
+  expect(parseTargets('{"fillMeIn":"…"}')).toEqual({ isUnfilled: true });
+  const slack = { url: "https://hooks.slack.com/x" };
+  // Before: one wrong section silenced the others.
+  expect(parseTargets(JSON.stringify({ slack, lark: { url: "http://hooks.example/x" } }))).toEqual({
+    slack,
+    wrong: { lark: "secret.lark.url: must be an https address" },
   });
-  expect(parseTargets('{"webhook":{"url":"https://x.example","secret":"short"}}')).toEqual({
-    wrong: "secret.webhook.secret: must be whsec_…",
+  expect(parseTargets(JSON.stringify({ slack, webhook: { url: "https://x.example", secret: "short" } }))).toEqual({
+    slack,
+    wrong: { webhook: "secret.webhook.secret: must be whsec_…" },
   });
+  expect(parseTargets(JSON.stringify({ slack, wecom: slack })).wrong?.wecom).toContain("there is no such target");
+  expect(Object.keys(parseTargets("gibberish").wrong ?? {})).toEqual(["slack", "lark", "wechatwork", "webhook"]);
 });
 
 describe("a target that does not take it", () => {
-  async function notify(records: object[], answering: Parameters<typeof standIns.answer>[0]) {
+  async function notify(
+    records: object[],
+    answering: Parameters<typeof standIns.answer>[0],
+    { get = async () => resignation(1), targets = standIns.targets as object } = {},
+  ) {
     standIns.answer(answering);
     const later: { body: string; seconds: number }[] = [];
     const buried: string[] = [];
     const lines: string[] = [];
     const notifier = createNotifier({
-      ledger: { get: async () => resignation(1) },
+      ledger: { get },
       queue: {
         sendLater: async (body, seconds) => void later.push({ body, seconds }),
         bury: async (body) => void buried.push(body),
       },
-      targets: { read: async () => standIns.targets, refresh: async () => false },
+      targets: { read: async () => targets, refresh: async () => false },
       settings: settings(),
       log: createLog("notifier", (line) => lines.push(line)),
       now: () => now,
@@ -142,7 +205,11 @@ describe("a target that does not take it", () => {
       Records: records.map((body, index) => ({ body: JSON.stringify(body), messageId: String(index) })) as never,
     });
     expect(lines.join("\n")).not.toMatch(/robot-key|robot secret|127\.0\.0\.1/);
-    return { result, later: later.map(({ body, seconds }) => ({ ...(JSON.parse(body) as object), seconds })), buried };
+    const counted = lines.map((line) => JSON.parse(line)).filter(({ _aws }) => _aws);
+    return {
+      ...{ result, buried, counted },
+      later: later.map(({ body, seconds }) => ({ ...(JSON.parse(body) as object), seconds })),
+    };
   }
   const notices = [
     { about: "resigned", id: "res_1" },
@@ -183,9 +250,35 @@ describe("a target that does not take it", () => {
     expect(gone.later).toEqual([]);
   });
 
-  test("is no reason to lose a message that cannot be read yet", async () => {
-    const { result } = await notify([{ about: "nonsense" }], () => undefined);
+  // Before: it held back everything of its batch, and with it went to the dead letters.
+  test("is no reason to lose a message that cannot be read yet, nor one beside it", async () => {
+    const { result } = await notify([{ about: "nonsense" }, ...notices], () => undefined);
     expect(result).toEqual({ batchItemFailures: [{ itemIdentifier: "0" }] });
+    expect(["slack", "lark", "wechatwork", "webhook"].map((name) => standIns.of(name).length)).toEqual([1, 1, 1, 2]);
+  });
+
+  test("is no reason to be silent of one whose item cannot be read, nor of the others", async () => {
+    const unreadable = Object.assign(new Error("unreadable"), { name: "$ZodError" });
+    let asked = 0;
+    const get = async () => {
+      asked += 1;
+      if (asked % 2) throw unreadable;
+      return resignation(1);
+    };
+    const { result, counted } = await notify(notices, () => undefined, { get });
+    expect(result).toEqual({ batchItemFailures: [] });
+    expect(standIns.of("slack")[0]?.body).toMatch(/res_1.*res_2|res_2.*res_1/s);
+    expect(counted.some(({ Unreadable }) => Unreadable === 1)).toBe(true);
+  });
+
+  // Before: everything was thrown away, at the level INFO.
+  test("because its section is wrong raises an alarm, is told again later, and silences no other", async () => {
+    const { lark, ...rest } = standIns.targets as Record<string, object>;
+    const wrong = { lark: "secret.lark.url: must be an https address" };
+    const { later, counted } = await notify(notices, () => undefined, { targets: { ...rest, wrong } });
+    expect(counted).toMatchObject([{ TargetsWrong: 1, level: "ERROR", target: "lark", why: wrong.lark }]);
+    expect(later).toMatchObject([{ target: "lark", notices, attempt: 2 }]);
+    expect(["slack", "lark", "wechatwork"].map((name) => standIns.of(name).length)).toEqual([1, 0, 1]);
   });
 });
 

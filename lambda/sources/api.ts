@@ -84,7 +84,12 @@ function list(request: Request, { keys, settings, now }: Context<"api">): Receiv
     kind: "list",
     query: { ...query, since: since === undefined ? undefined : new Date(since) },
     cursor,
-    answer: (items, nextCursor) => json(200, { items: items.map(operatorView), ...(nextCursor && { nextCursor }) }),
+    answer: (items, nextCursor, unreadable) =>
+      json(200, {
+        items: items.map(operatorView),
+        ...(nextCursor && { nextCursor }),
+        ...(unreadable.length > 0 && { unreadable }),
+      }),
   };
 }
 

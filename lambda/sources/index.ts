@@ -50,7 +50,7 @@ export type Received =
         limit: number;
       };
       cursor: string | undefined;
-      answer: (items: Resignation[], nextCursor: string | undefined) => Answer;
+      answer: (items: Resignation[], nextCursor: string | undefined, unreadable: readonly string[]) => Answer;
       onProblem?: OnProblem;
     }
   | {

@@ -89,8 +89,11 @@ export function line(resignation: Resignation): string {
   return `*${status}*${why}:${name} \`${escapeText(userId)}\` (${id})`;
 }
 
-export const lines = (resignations: Resignation[], ifNone: string) =>
-  resignations.length > 0 ? resignations.map(line).join("\n").slice(0, 2900) : ifNone;
+export function lines(resignations: Resignation[], ifNone: string, unreadable: readonly string[] = []): string {
+  const broken = unreadable.map((id) => `${id} cannot be read (runbook: Unreadable)`);
+  const all = [...broken, ...resignations.map(line)];
+  return all.length > 0 ? all.join("\n").slice(0, 2900) : ifNone;
+}
 
 export const explain = ({ title, detail }: Problem) => `${title}.${detail ? ` ${detail}.` : ""}`;
 

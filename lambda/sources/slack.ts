@@ -8,7 +8,7 @@ import { decodeUtf8, json, type Request, text } from "../http.ts";
 import { isExpired, toInquiry } from "../inquiry.ts";
 import { readJson } from "../json.ts";
 import { malformed, type Problem, refused } from "../problem.ts";
-import { isStatus, parseSyncRelation, type Resignation } from "../resignation.ts";
+import { isStatus, parseSyncRelation } from "../resignation.ts";
 import type { ActName, Context, Received, Source } from "./index.ts";
 import { findEvery, isSameDigest, sha256 } from "./proof.ts";
 import { decided, ephemeralNote, escapeText, explain, help, line, lines } from "./slack-messages.ts";
@@ -58,6 +58,8 @@ function receiveCommand(request: Request, context: Context<"slack">): Received {
   return { kind: "ask", inquiry, answer: ephemeral(`Looking up \`${escapeText(userId)}\` in GenAuth …`) };
 }
 
+type Listed = Extract<Received, { kind: "list" }>["answer"];
+
 /** The words of the command. Whatever is none of them gets help, never an error. */
 function carryOut(
   word: string,
@@ -70,12 +72,13 @@ function carryOut(
   const onProblem = (problem: Problem) => ephemeral(explain(problem));
   if (word === "list") {
     const status = isStatus(first) ? first : "held";
-    const answer = (items: Resignation[]) => ephemeral(lines(items, `Nobody is ${status}.`));
+    const answer: Listed = (items, _, unreadable) => ephemeral(lines(items, `Nobody is ${status}.`, unreadable));
     return { kind: "list", query: { status, limit: 20 }, cursor: undefined, answer };
   }
   if (word === "status" && first) {
     const userId = parseSyncRelation(first, context.settings.allowedProviders);
-    const answer = (items: Resignation[]) => ephemeral(lines(items, "The ledger has nothing of that person."));
+    const answer: Listed = (items, _, unreadable) =>
+      ephemeral(lines(items, "The ledger has nothing of that person.", unreadable));
     return userId
       ? { kind: "list", query: { userId, limit: 5 }, cursor: undefined, answer }
       : { kind: "find", id: first, answer: (found) => ephemeral(line(found)), onProblem };

@@ -2,6 +2,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Effect, noEffect } from "../../lambda/departure/effect.ts";
+import { openTable } from "../../lambda/dynamo.ts";
 import { createLedger, type Ledger } from "../../lambda/ledger.ts";
 import type { BrakeName } from "../../lambda/notes.ts";
 import { relationId } from "../../lambda/people.ts";
@@ -454,7 +455,7 @@ describe("lists", () => {
 
   async function all(query: object, limit: number): Promise<string[]> {
     const found: string[] = [];
-    let page: Awaited<ReturnType<Ledger["list"]>> = { items: [] };
+    let page: Awaited<ReturnType<Ledger["list"]>> = { items: [], unreadable: [] };
     do {
       page = await ledger.list({ ...query, now, limit, after: page.next });
       expect(page.items.length).toBeLessThanOrEqual(limit);
@@ -473,6 +474,44 @@ describe("lists", () => {
       newestFirst.filter((_, index) => index % 3 === 1 && index % 2),
     );
   });
+});
+
+// Before: one such item took the whole page with it.
+test("an item that nobody can read is named, and hides none of the others", async () => {
+  for (const eventId of ["a", "b", "c"]) await ledger.enter(departure(eventId));
+  const broken = { ...departure("b"), occurredAt: "-000001-12-31T16:00:00.000Z" };
+  const table = openTable({ client: new DynamoDBClient(), table: `ledger-${tables}` });
+  await table.put({ ...broken, month: broken.acceptedAt.slice(0, 7) });
+  for (const query of [{}, { status: "accepted" as const }, { userId: "lark:ou_1" }]) {
+    const { items, unreadable } = await ledger.list({ ...query, now, limit: 10 });
+    expect([items.map(({ id }) => id).toSorted(), unreadable]).toEqual([
+      [departure("a").id, departure("c").id].toSorted(),
+      [broken.id],
+    ]);
+  }
+  expect((await ledger.list({ now, limit: 3 })).items).toHaveLength(2);
+});
+
+// Before: a time before the year 0 was written, and from then on nobody could read the item.
+describe("nothing that cannot be read back is written", () => {
+  const times = ["-000001-12-31T16:00:00.000Z", "+010000-01-01T00:00:00.000Z", "2026-11-24", "", 7, null];
+  const fields = ["occurredAt", "acceptedAt", "dueAt", "retryAt", "leavesAt", "resignAfter", "stoppedUntil"];
+  test.each(fields.flatMap((name) => times.map((value) => [name, value] as const)))("%s: %j", async (name, value) => {
+    const wrong = { ...departure("e1"), [name]: value } as Resignation;
+    await expect(ledger.enter(wrong)).rejects.toThrow();
+    expect(await ledger.items([wrong.id])).toEqual(new Map());
+    await ledger.enter(departure("e1"));
+    await expect(ledger.save({ ...wrong, version: 1 })).rejects.toThrow();
+    expect(await ledger.get(wrong.id)).toEqual(departure("e1"));
+  });
+});
+
+test("a headcount that nobody can read is as good as none", async () => {
+  const table = openTable({ client: new DynamoDBClient(), table: `ledger-${tables}` });
+  await table.put({ id: "headcount", total: "many" });
+  expect(await ledger.readHeadcount()).toBeUndefined();
+  await ledger.saveHeadcount(30, now);
+  expect(await ledger.readHeadcount()).toEqual({ total: 30, at: now.toISOString() });
 });
 
 test("the oldest first, for whoever asks for them", async () => {
