@@ -306,5 +306,3 @@ const mask = (name: PropertyKey): string => (String(name).length > 32 ? "(masked
 function describe(error: z.core.$ZodError, root: string): string {
   return error.issues.map(({ path, message }) => `${[root, ...path.map(mask)].join(".")}: ${message}`).join("; ");
 }
-
-const mask = (name: PropertyKey) => (String(name).length > 32 ? "(masked)" : String(name));
