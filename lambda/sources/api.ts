@@ -16,6 +16,7 @@ import { decodeUtf8, json, parseJson, parseQuery, type Request } from "../http.t
 import { malformed, Problem, refused, unreadable } from "../problem.ts";
 import {
   type Departure,
+  holds,
   operatorView,
   parseSyncRelation,
   type Resignation,
@@ -107,7 +108,7 @@ function act(name: ActName) {
   return (request: Request, { keys, settings, now }: Context<"api">): Received => {
     const { caller, messageId } = verify(request, keys, now);
     demandOperator(caller, settings.operators.api);
-    const { operator, reason, genauthUserId, userId } = orMalformed(actSchemas[name], readBody(request));
+    const { operator, reason, genauthUserId, userId, heldFor } = orMalformed(actSchemas[name], readBody(request));
     const requestId = `${caller}/${messageId}`;
     const act = {
       name,
@@ -118,6 +119,7 @@ function act(name: ActName) {
       ...(reason !== undefined && { reason }),
       ...(genauthUserId !== undefined && { genauthUserId }),
       ...(userId !== undefined && { userId }),
+      ...(heldFor !== undefined && { heldFor }),
     };
     return { kind: "act", act, answer: (changed) => json(200, operatorView(changed)) };
   };
@@ -197,12 +199,14 @@ const actSchema = z.strictObject({
   reason: reasonSchema,
   genauthUserId: z.optional(z.undefined()),
   userId: z.optional(z.undefined()),
+  heldFor: z.optional(z.undefined()),
 });
 const approveSchema = z.strictObject({
   operator: operatorName,
   reason: reasonSchema,
   genauthUserId: z.optional(z.string()),
   userId: z.optional(z.string()),
+  heldFor: z.optional(z.enum(holds)),
 });
 const actSchemas = { approve: approveSchema, cancel: actSchema, retry: actSchema, acknowledge: actSchema };
 
