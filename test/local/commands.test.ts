@@ -85,7 +85,14 @@ describe("npm run send and npm run ledger", () => {
       JSON.parse((await ledger("list", "--status", "held", "--json")).out) as { id: string; brakeId: string }[];
     await expect.poll(async () => (await held()).length, { timeout: 15_000 }).toBe(2);
     const [one, other] = await held();
-    expect(await ledger("approve", one?.id ?? "", "--reason", "known")).toMatchObject({ code: 0 });
+    expect(await ledger("approve", one?.id ?? "", "--held-for", "stale")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("The resignation is held for brake"),
+    });
+    expect(await ledger("approve", one?.id ?? "", "--reason", "known")).toMatchObject({
+      code: 0,
+      out: expect.stringContaining(`brake (${one?.brakeId})`),
+    });
     expect(await ledger("cancel", other?.id ?? "")).toMatchObject({ code: 0 });
     await expect.poll(() => genauth.calls().length, { timeout: 15_000 }).toBe(3);
     expect((await ledger("show", other?.id ?? "")).out).toContain("cancelled  by alice (ops)");
