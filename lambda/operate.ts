@@ -55,6 +55,7 @@ export async function operate(parts: AcceptParts, act: Act): Promise<Resignation
   /** Releases it from its hold, as it was shown to the operator, and from nothing else. */
   async function approve(held: Extract<Resignation, { status: "held" }>): Promise<Resignation | undefined> {
     const { heldFor, shown, requestedBy, person } = held;
+    if (act.heldFor !== undefined && act.heldFor !== heldFor) throw conflict(held);
     const needsAnother = heldFor === "protected" || heldFor === "approval";
     if (needsAnother && [act.caller, act.operator].includes(requestedBy)) throw new Problem("second_operator_needed");
     const chosen = choose(held, act);
@@ -160,5 +161,11 @@ function tryJson(text: string): unknown {
   }
 }
 
-const conflict = ({ status }: Resignation) =>
-  new Problem("conflict", { detail: `The resignation is ${status}`, members: { resignationStatus: status } });
+function conflict(resignation: Resignation): Problem {
+  const { status } = resignation;
+  const heldFor = status === "held" ? ` for ${resignation.heldFor}` : "";
+  return new Problem("conflict", {
+    detail: `The resignation is ${status}${heldFor}`,
+    members: { resignationStatus: status },
+  });
+}

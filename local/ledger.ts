@@ -4,7 +4,7 @@ import Table from "cli-table3";
 import { Command, Option } from "commander";
 import { stringify } from "csv-stringify/sync";
 import type { HourCount } from "../lambda/quarantine.ts";
-import { type operatorView, statuses } from "../lambda/resignation.ts";
+import { type HeldFor, holds, type operatorView, statuses } from "../lambda/resignation.ts";
 import { first, readKeys } from "./files.ts";
 import { send, signApi } from "./sign.ts";
 
@@ -22,6 +22,7 @@ interface Decision {
   reason?: string;
   brake?: string;
   as?: string;
+  heldFor?: HeldFor;
   yes?: boolean;
 }
 
@@ -92,6 +93,9 @@ for (const [name, description] of [
   if (name !== "acknowledge") command.option("--brake <id>", "all that this brake event held");
   if (name === "approve") {
     command.option("--as <candidate>", "whom it means, of the candidates: a GenAuth user id, or a sync relation");
+    command.addOption(
+      new Option("--held-for <hold>", "the hold that you answer (default: the one that is shown now)").choices(holds),
+    );
   }
 }
 
@@ -167,26 +171,49 @@ function withFilter(command: Command): Command {
 
 async function act(name: string, given: string[], options: Common & Decision): Promise<void> {
   const { reason, brake, as } = options;
-  const ids = brake ? await heldBy(brake, options) : given;
+  const listed = brake ? await heldBy(brake, options) : [];
+  const ids = brake ? listed.map(({ id }) => id) : given;
   if (ids.length === 0) {
     throw new Error(`Nothing to ${name}: name ids${name === "acknowledge" ? "" : ", or a brake event by --brake"}`);
   }
   if (as !== undefined && ids.length > 1) throw new Error("--as names the person of one resignation: name one id");
-  if (ids.length > 1 && !options.yes) {
-    const isSure = await confirm({ message: `${name} ${ids.length} resignations?`, default: false });
+  const holdOf = name === "approve" ? await showHolds(ids, listed, options) : new Map<string, HeldFor>();
+  const wanted = name === "approve" ? [...holdOf.keys()] : ids;
+  if (wanted.length > 1 && !options.yes) {
+    const isSure = await confirm({ message: `${name} ${wanted.length} resignations?`, default: false });
     if (!isSure) return;
   }
-  const done: Shown[] = [];
+  const said = { operator: options.operator, ...(reason && { reason }), ...(as !== undefined && candidate(as)) };
+  const done = await forEach(wanted, (id) => {
+    const heldFor = options.heldFor ?? holdOf.get(id);
+    return call<Shown>(options, "POST", `/resignations/${id}/${name}`, { ...said, ...(heldFor && { heldFor }) });
+  });
+  if (done.length > 0) print(done, options, () => console.log(toTable(done)));
+}
+
+/** Shows what each is held for: an approval answers that, and nothing that it is held for by then. */
+async function showHolds(ids: string[], listed: Shown[], options: Common): Promise<Map<string, HeldFor>> {
+  const looked = await forEach(ids, async (id) => {
+    const one = listed.find((found) => found.id === id) ?? (await call<Shown>(options, "GET", `/resignations/${id}`));
+    if (one.status !== "held") throw new Error(`The resignation is ${one.status}`);
+    return one;
+  });
+  if (looked.length > 0 && !options.json) console.log(toTable(looked));
+  return new Map(looked.map(({ id, heldFor }) => [id, heldFor]));
+}
+
+/** One after the other. What does not work is told, and the others go on. */
+async function forEach<T>(ids: string[], work: (id: string) => Promise<T>): Promise<T[]> {
+  const done: T[] = [];
   for (const id of ids) {
-    const body = { operator: options.operator, ...(reason && { reason }), ...(as !== undefined && candidate(as)) };
     try {
-      done.push(await call<Shown>(options, "POST", `/resignations/${id}/${name}`, body));
+      done.push(await work(id));
     } catch (error) {
       console.error(`${id}: ${(error as Error).message}`);
       process.exitCode = 1;
     }
   }
-  if (done.length > 0) print(done, options, () => console.log(toTable(done)));
+  return done;
 }
 
 /** A sync relation has a colon, which GenAuth's own ids have not. */
@@ -194,12 +221,12 @@ function candidate(as: string) {
   return as.includes(":") ? { userId: as } : { genauthUserId: as };
 }
 
-async function heldBy(brakeId: string, options: Common): Promise<string[]> {
-  const ids: string[] = [];
+async function heldBy(brakeId: string, options: Common): Promise<Shown[]> {
+  const held: Shown[] = [];
   for await (const one of all(options, { status: "held" })) {
-    if (one.status === "held" && one.brakeId === brakeId) ids.push(one.id);
+    if (one.status === "held" && one.brakeId === brakeId) held.push(one);
   }
-  return ids;
+  return held;
 }
 
 /** Every page of a list. */

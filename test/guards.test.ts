@@ -373,6 +373,25 @@ describe("operators", () => {
     expect(await until("lark:ou_demo_1")).toEqual(before);
   });
 
+  test("name the hold that they answer: what is held for something else now stays held", async () => {
+    await start();
+    const occurredAt = new Date(Date.now() - 90_000_000).toISOString();
+    const body = { userId: "lark:ou_demo_1", propose: true, occurredAt };
+    await send(signApi({ method: "POST", path: "/resignations", body }, keys.api.ops), stack.url);
+    const { id } = await until("lark:ou_demo_1");
+    const answer = (heldFor: string) => act(id, "approve", { body: { operator: "alice", heldFor } });
+    expect(await answer("stale")).toMatchObject({ status: 200 });
+    await until("lark:ou_demo_1", (one) => one.status === "held" && one.heldFor === "proposed");
+    expect(await answer("stale")).toMatchObject({
+      status: 409,
+      body: { code: "conflict", detail: "The resignation is held for proposed", resignationStatus: "held" },
+    });
+    expect(await until("lark:ou_demo_1")).toMatchObject({ status: "held", heldFor: "proposed" });
+    expect(genauth.calls()).toEqual([]);
+    expect(await answer("proposed")).toMatchObject({ status: 200 });
+    await until("lark:ou_demo_1", (one) => one.status === "resigned");
+  });
+
   test("sign one act at a time: what was signed for one serves for no other", async () => {
     await start();
     for (const id of ["ou_demo_1", "ou_demo_2"]) await larkEvent(id, 90_000);

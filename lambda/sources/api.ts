@@ -8,7 +8,7 @@ import * as z from "zod/mini";
 import { json, parseQuery, type Request } from "../http.ts";
 import { kindOf, readJson, shorten } from "../json.ts";
 import { malformed, Problem, refused, unreadable } from "../problem.ts";
-import { type Departure, operatorView, type Resignation, type Status, statuses, view } from "../resignation.ts";
+import { type Departure, holds, operatorView, type Resignation, type Status, statuses, view } from "../resignation.ts";
 import { apiKeyBytes, type Keys } from "../secrets.ts";
 import { missingText, type ReadId, readParts, readRelation } from "./ids.ts";
 import type { ActName, Context, Received, Review, Source } from "./index.ts";
@@ -102,7 +102,8 @@ function act(name: ActName) {
       reason: given,
       genauthUserId,
       userId,
-    } = orMalformed(actSchemas[name], readFields(request, ["reason", "genauthUserId", "userId"]));
+      heldFor,
+    } = orMalformed(actSchemas[name], readFields(request, ["reason", "genauthUserId", "userId", "heldFor"]));
     const reason = readReason(given);
     const requestId = `${caller}/${messageId}`;
     const act = {
@@ -114,6 +115,7 @@ function act(name: ActName) {
       ...(reason !== undefined && { reason }),
       ...(genauthUserId !== undefined && { genauthUserId }),
       ...(userId !== undefined && { userId }),
+      ...(heldFor !== undefined && { heldFor }),
     };
     return { kind: "act", act, answer: (changed) => json(200, operatorView(changed)) };
   };
@@ -244,12 +246,14 @@ const actSchema = z.strictObject({
   reason: z.optional(z.string()),
   genauthUserId: z.optional(z.undefined()),
   userId: z.optional(z.undefined()),
+  heldFor: z.optional(z.undefined()),
 });
 const approveSchema = z.strictObject({
   operator: operatorSchema,
   reason: z.optional(z.string()),
   genauthUserId: z.optional(z.string()),
   userId: z.optional(z.string()),
+  heldFor: z.optional(z.enum(holds)),
 });
 const actSchemas = { approve: approveSchema, cancel: actSchema, retry: actSchema, acknowledge: actSchema };
 

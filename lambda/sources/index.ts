@@ -3,7 +3,7 @@ import type { Answer, Request } from "../http.ts";
 import type { Inquiry } from "../inquiry.ts";
 import type { Metric } from "../log.ts";
 import type { Problem } from "../problem.ts";
-import type { Departure, Moment, Resignation, SourceName, Status, SyncRelation } from "../resignation.ts";
+import type { Departure, HeldFor, Moment, Resignation, SourceName, Status, SyncRelation } from "../resignation.ts";
 import type { Keys } from "../secrets.ts";
 import { api, quarantine } from "./api.ts";
 import { lark } from "./lark.ts";
@@ -99,6 +99,8 @@ export interface Act {
   /** Which of the candidates is meant, where it is held for `ambiguous`. */
   readonly genauthUserId?: string;
   readonly userId?: string;
+  /** The hold that an approval answers: where it is held for something else now, nothing is done. */
+  readonly heldFor?: HeldFor;
   /** Unique for the request: the same one is good for one act only. */
   readonly requestId: string;
 }

@@ -85,7 +85,10 @@ describe("npm run send and npm run ledger", () => {
       JSON.parse((await ledger("list", "--status", "held", "--json")).out) as { id: string; brakeId: string }[];
     await expect.poll(async () => (await held()).length, { timeout: 15_000 }).toBe(2);
     const [one, other] = await held();
-    expect(await ledger("approve", one?.id ?? "", "--reason", "known")).toMatchObject({ code: 0 });
+    expect(await ledger("approve", one?.id ?? "", "--reason", "known")).toMatchObject({
+      code: 0,
+      out: expect.stringContaining(`brake (${one?.brakeId})`),
+    });
     expect(await ledger("cancel", other?.id ?? "")).toMatchObject({ code: 0 });
     await expect.poll(() => genauth.calls().length, { timeout: 15_000 }).toBe(3);
     expect((await ledger("show", other?.id ?? "")).out).toContain("cancelled  by alice (ops)");
@@ -190,7 +193,7 @@ describe("npm run ledger, where the brake is not in the way", () => {
     return answer.id;
   }
 
-  test("approve --as names one of those whom it may mean", async () => {
+  test("approve --as names one of those whom it may mean, --held-for the hold that it answers", async () => {
     const id = await order("wechatwork:Demo_8");
     const { userId = "" } = genauth.person("wechatwork:demo_8") ?? {};
     expect((await ledger("show", id)).out).toContain(`${userId}  wechatwork:demo_8  Demo WeCom 8`);
@@ -201,6 +204,10 @@ describe("npm run ledger, where the brake is not in the way", () => {
     expect(await ledger("approve", id, "res_2", "--as", userId)).toMatchObject({
       code: 1,
       err: expect.stringContaining("--as names the person of one resignation"),
+    });
+    expect(await ledger("approve", id, "--as", userId, "--held-for", "stale")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("The resignation is held for ambiguous"),
     });
     expect(await ledger("approve", id, "--as", userId)).toMatchObject({ code: 0 });
     await expect.poll(() => genauth.effects("wechatwork:demo_8"), { timeout: 10_000 }).toBe(1);

@@ -228,6 +228,15 @@ describe("operators", () => {
     }
   });
 
+  test("name the hold that they answer where they approve, and nowhere else", () => {
+    const named = { operator: "alice", heldFor: "stale" };
+    expect(act(opsSecret, named)).toMatchObject({ act: { heldFor: "stale" } });
+    for (const name of ["cancel", "retry", "acknowledge"]) {
+      expect(problemOf(() => act(opsSecret, named, `POST /resignations/{id}/${name}`))).toBe("malformed");
+    }
+    expect(problemOf(() => act(opsSecret, { ...named, heldFor: "failed" }))).toBe("malformed");
+  });
+
   test("are those in the settings alone", () => {
     expect(problemOf(() => act(secret, { operator: "alice" }))).toBe("forbidden");
     expect(problemOf(() => list("", secret))).toBe("forbidden");
