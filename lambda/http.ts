@@ -18,10 +18,13 @@ export type Answer = APIGatewayProxyStructuredResultV2;
 
 export const maxBodyBytes = 256 * 1024;
 
+/** What API Gateway takes. A directory's event is as large as its people are many, and is not sent in parts. */
+export const maxEventBytes = 10 * 1024 * 1024;
+
 /** Reads API Gateway's payload format 2.0. Throws `too_large`. */
-export function toRequest(event: APIGatewayProxyEventV2): Request {
+export function toRequest(event: APIGatewayProxyEventV2, maxBytes = maxBodyBytes): Request {
   const body = Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8");
-  if (body.length > maxBodyBytes) throw new Problem("too_large");
+  if (body.length > maxBytes) throw new Problem("too_large");
   return {
     route: event.routeKey,
     id: event.pathParameters?.id,

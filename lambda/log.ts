@@ -5,6 +5,7 @@ export type Metric =
   | "Returned"
   | "Refused"
   | "Malformed"
+  | "TooLarge"
   | "StrangerRefused"
   | "UnusableDeparture"
   | "Renamed"

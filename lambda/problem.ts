@@ -11,7 +11,7 @@ const family = {
   second_operator_needed: [403, "A second operator must approve this one"],
   not_found: [404, "Not found"],
   conflict: [409, "The resignation's status does not allow this"],
-  too_large: [413, "The request is larger than 256 kB"],
+  too_large: [413, "The request is too large"],
   unsupported_media_type: [415, "The body must be JSON"],
   id_reused: [422, "This webhook-id was used before with another request"],
   invalid_user_id: [422, "The user id is no sync relation of an allowed provider"],

@@ -34,8 +34,11 @@ export interface HourCount {
 
 const keptDays = 14;
 
-/** A refused request with a longer body is not kept; a genuine event has a few thousand. */
+/** A longer body is not kept, only that there was one; a genuine event has a few thousand. */
 const maxKeptBytes = 64 * 1024;
+
+/** An item has 400 kB at the most. */
+const maxAuthenticBytes = 300 * 1024;
 
 /** Of the refused, so many a source and hour at the most. */
 const places = { first: 40, sample: 20, last: 40 };
@@ -51,8 +54,10 @@ export function createQuarantine(options: TableOptions & { now: () => Date; rand
 
   return {
     /** Keeps a refused request, if there is a place for it. Gives back the how-manieth of the hour it is at its source. */
-    async keepRefused(source: Origin, request: Request, reason: string): Promise<number | undefined> {
-      if (request.body.length > maxKeptBytes || !affords(request.body.length + 1_024)) return undefined;
+    async keepRefused(source: Origin, whole: Request, why: string): Promise<number | undefined> {
+      const request = cutBody(whole, maxKeptBytes);
+      const reason = request === whole ? why : `${why}, without its body`;
+      if (!affords(request.body.length + 1_024)) return undefined;
       const at = now();
       const hour = at.toISOString().slice(0, 13);
       const counted = await table.update({
@@ -78,7 +83,7 @@ export function createQuarantine(options: TableOptions & { now: () => Date; rand
         names: { "#reason": `reason ${reason}` },
         values: { ":expiresAt": expiry(at, keptDays), ":one": 1 },
       });
-      await put(source, `${hour} authentic-${hash}`, request, reason, at);
+      await put(source, `${hour} authentic-${hash}`, cutBody(request, maxAuthenticBytes), reason, at);
     },
 
     /** How many were refused or unreadable, hour by hour. */
@@ -131,6 +136,10 @@ export function createQuarantine(options: TableOptions & { now: () => Date; rand
     return filled >= bytes;
   }
 }
+
+/** The request, without its body where that is too large. */
+const cutBody = (request: Request, maxBytes: number): Request =>
+  request.body.length > maxBytes ? { ...request, body: Buffer.alloc(0) } : request;
 
 /** The request as it came, to be verified again. */
 export function toRequest({ route, rawQuery, headers, body }: Kept): Request {

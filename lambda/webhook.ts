@@ -15,9 +15,9 @@ import {
   variables,
 } from "./environment.ts";
 import { toForward } from "./forward.ts";
-import { type Answer, answerError, problemAnswer, type Request, toRequest } from "./http.ts";
+import { type Answer, answerError, maxEventBytes, problemAnswer, type Request, toRequest } from "./http.ts";
 import { createLedger } from "./ledger.ts";
-import { createHearing, createKeysWatch, startsToFail } from "./life.ts";
+import { createHearing, createKeysWatch, startsToFail, talkative } from "./life.ts";
 import { countUnreadable, createLog, traceOf } from "./log.ts";
 import { findOrThrow, list, operate } from "./operate.ts";
 import { Problem } from "./problem.ts";
@@ -56,9 +56,9 @@ export function createWebhook(parts: WebhookParts) {
       },
     })
     .handler(async (event: APIGatewayProxyEventV2) => {
-      const request = toRequest(event);
-      const source = routes.get(request.route);
+      const source = routes.get(event.routeKey);
       if (!source) throw new Problem("not_found");
+      const request = await readWhole(source, event);
       const received = await receive(parts, source, request)
         .catch(async (error) => {
           await keepRefused(source, request, error);
@@ -81,6 +81,21 @@ export function createWebhook(parts: WebhookParts) {
       }
     });
 
+  /** A sender's event may be as large as the gateway takes. One that is larger is kept without its body, and told. */
+  async function readWhole(source: Source, event: APIGatewayProxyEventV2): Promise<Request> {
+    const isSender = source.kept?.route === event.routeKey && talkative.some((name) => name === source.section);
+    try {
+      return toRequest(event, isSender ? maxEventBytes : undefined);
+    } catch (error) {
+      if (isSender) {
+        const facts = { source: source.section };
+        log.count("TooLarge", "A sender's request is too large: a departure may be in it", facts, "ERROR");
+        await keepRefused(source, toRequest({ ...event, body: "" }), error);
+      }
+      throw error;
+    }
+  }
+
   /** Keeps what was refused, if other keys may make a proof of it. In time, or not at all: the sender waits. */
   async function keepRefused(source: Source, request: Request, error: unknown): Promise<void> {
     if (!(error instanceof Problem) || source.kept?.route !== request.route) return;
@@ -94,8 +109,8 @@ export function createWebhook(parts: WebhookParts) {
     await inTime(async () => {
       const nthOfHour = await quarantine.keepRefused(source, request, reason);
       const facts = { source: source.section, reason };
-      if (nthOfHour === undefined) log.warn("A refused request was too large or one too many to be kept", facts);
-      if (await startsToFail(parts, source.section, nthOfHour)) {
+      if (nthOfHour === undefined) log.warn("A refused request was one too many to be kept", facts);
+      if (error.code !== "too_large" && (await startsToFail(parts, source.section, nthOfHour))) {
         const message = "A source that worked until lately is refused: its keys were changed in its console";
         log.count("StartedFailing", message, facts, "ERROR");
       }
@@ -180,8 +195,8 @@ export function createWebhook(parts: WebhookParts) {
   }
 }
 
-/** Other keys, or none that are wrong, may make an event of these. */
-const keptProblems: ReadonlySet<string> = new Set(["unauthorized", "keys_not_filled_in"]);
+/** Other keys, none that are wrong, or more room may make an event of these. */
+const keptProblems: ReadonlySet<string> = new Set(["unauthorized", "keys_not_filled_in", "too_large"]);
 
 /** SQS took no longer message for many years. */
 const maxMessageBytes = 256 * 1024;

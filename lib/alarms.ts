@@ -130,11 +130,15 @@ export const counted: Partial<Record<MetricName, { threshold: number; periodMinu
   UnusableDeparture: {
     threshold: 1,
     advice:
-      "Somebody left and the event has no usable id: check the Lark app's permissions and lark.userIdField, then reverify.",
+      "Somebody may have left, and the event cannot be carried out: no usable id, two people in it, or a type that is not known. See the webhook's log.",
   },
   Malformed: {
     threshold: 1,
     advice: "A verified request could not be read; a departure may be in it. See the webhook's log.",
+  },
+  TooLarge: {
+    threshold: 1,
+    advice: "A sender's request was too large to be taken (413): a departure may be in it. See its console.",
   },
   Renamed: { threshold: 1, advice: "A WeCom userid was changed: check that GenAuth's sync knows the new one." },
   ScopeNarrowed: {

@@ -162,13 +162,16 @@ test("what no key could ever verify takes no place", async () => {
   const { method, path, headers } = fromWechatwork("demo_1");
   const hopeless = [
     { method, path: "/wechatwork", headers, body: "<xml></xml>" },
-    { method, path, headers, body: "no xml" },
+    { method, path: path.replace("nonce", "other"), headers, body: "no xml" },
     { method, path: "/lark", headers: {}, body: "no json" },
     { method, path: "/lark", headers: { "x-lark-signature": "short" }, body: "{}" },
     { method, path: "/resignations", headers: {}, body: "{}" },
   ] as SignedRequest[];
   await sendAll(hopeless);
   expect(await kept()).toEqual([]);
+  // A query that may be WeCom's, around an envelope that nobody knows: it may have another form some day.
+  await sendAll([{ method, path, headers, body: '{"encrypt":"x"}' }]);
+  expect(await kept()).toHaveLength(1);
 });
 
 test("operators see counts by source and reason, and nobody else does", async () => {
@@ -213,10 +216,11 @@ test("what is authentic and cannot be read is kept, each once, and alarmed", asy
     header: { token: keys.lark.verificationToken, event_type: "contact.user.deleted_v3" },
   };
   const unreadable = signLark(event, keys.lark);
-  for (const _ of [1, 2]) expect((await send(unreadable, stack.url)).status).toBe(400);
+  for (const _ of [1, 2]) expect((await send(unreadable, stack.url)).status).toBe(200);
   const xml = signWechatwork("<xml><Event>change_contact", { ...keys.wechatwork, receiveId: "wwlocal" });
   expect((await send(xml, stack.url)).status).toBe(200);
-  expect(metrics().filter((name) => name === "Malformed")).toHaveLength(3);
+  expect(metrics().filter((name) => name === "Malformed")).toHaveLength(1);
+  expect(metrics().filter((name) => name === "UnusableDeparture")).toHaveLength(2);
   expect(await kept()).toHaveLength(2);
   expect(await reverify()).toMatchObject({ looked: 2, verified: 0 });
 });
@@ -263,7 +267,6 @@ describe("places", () => {
     const options = { client: new DynamoDBClient(), table: "capped", random: Math.random };
     const quarantine = createQuarantine({ ...options, now: () => new Date(nowMs) });
     const request = (bytes: number) => ({ ...toRequest(fromLark("ou_1")), body: Buffer.alloc(bytes) });
-    expect(await quarantine.keepRefused(lark, request(64 * 1024 + 1), "signature")).toBeUndefined();
     let kept = 0;
     while (await quarantine.keepRefused(lark, request(64 * 1024), "signature")) kept += 1;
     expect(kept).toBe(Math.floor((16 * 1024) / 65));
