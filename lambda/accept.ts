@@ -47,12 +47,15 @@ function idReused({ id, userId, status, source }: Resignation): Problem {
 
 /**
  * Carries a click out, once: whoever clicks second, or on what has expired, changes nothing. Two orders for one
- * person within the hour are one.
+ * person within the hour are one. Gives back whether there was something left to settle.
  */
-export async function settleInquiry(parts: AcceptParts, click: Extract<Received, { kind: "settle" }>): Promise<void> {
+export async function settleInquiry(
+  parts: AcceptParts,
+  click: Extract<Received, { kind: "settle" }>,
+): Promise<boolean> {
   const { ledger, queue, now } = parts;
   const inquiry = await ledger.settleInquiry(click.inquiryId, click.state, click.replyUrl);
-  if (!inquiry) return;
+  if (!inquiry) return false;
   const departure = click.state === "ordered" ? click.toDeparture(inquiry) : undefined;
   const since = new Date(now().getTime() - 3_600_000);
   const { items } = departure
@@ -63,6 +66,7 @@ export async function settleInquiry(parts: AcceptParts, click: Extract<Received,
   );
   if (departure && !isOrdered) await accept(parts, departure);
   else await queue.send(inquiry.id);
+  return true;
 }
 
 /**

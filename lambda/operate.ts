@@ -57,7 +57,9 @@ export async function operate(parts: AcceptParts, act: Act): Promise<Resignation
     const { heldFor, shown, requestedBy, person } = held;
     if (act.heldFor !== undefined && act.heldFor !== heldFor) throw conflict(held);
     const needsAnother = heldFor === "protected" || heldFor === "approval";
-    if (needsAnother && [act.caller, act.operator].includes(requestedBy)) throw new Problem("second_operator_needed");
+    if (needsAnother && [act.caller, act.operator].some((one) => isSameHuman(one, requestedBy))) {
+      throw new Problem("second_operator_needed");
+    }
     const chosen = choose(held, act);
     // What was done already was done to the user that it was first resolved to.
     const isAnother = chosen !== undefined && chosen.person?.genauthUserId !== person?.genauthUserId;
@@ -94,6 +96,15 @@ export async function operate(parts: AcceptParts, act: Act): Promise<Resignation
     };
     return ledger.save(moveTo(resigned, "resigned", fields, { at, ...entry }));
   }
+}
+
+/**
+ * One person of an Enterprise Grid comes under the name of the grid or of a team: the user's id alone counts, and
+ * where it is the same one, in any form that it is written in, it is taken for one person.
+ */
+function isSameHuman(one: string, other: string): boolean {
+  const idOf = (name: string) => (name.split("/").at(-1) ?? "").replaceAll(/[<@>\s]/g, "").toLowerCase();
+  return idOf(one) === idOf(other);
 }
 
 const cancellable: ReadonlySet<Status> = new Set(["scheduled", "accepted", "held", "suspended", "failed"]);

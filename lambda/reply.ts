@@ -18,22 +18,34 @@ export interface ReplyParts {
 const deadlineMs = 2_000;
 
 /** Answers an inquiry in the chat: whom GenAuth knows by that id; or takes the card away that was dismissed. */
-export async function answerInquiry(parts: ReplyParts & { genauth: GenAuth }, id: string): Promise<"done"> {
+export async function answerInquiry(
+  parts: ReplyParts & { genauth: GenAuth },
+  id: string,
+): Promise<"done" | { inSeconds: number }> {
   const inquiry = await parts.ledger.getInquiry(id);
   if (!inquiry) return "done";
-  if (inquiry.state !== "open") {
-    await postReply(
-      parts,
-      inquiry.replyUrl,
-      inquiry.state === "dismissed" ? removal : await orderedBefore(parts, inquiry),
-    );
-    return "done";
-  }
+  const againIn = await postReply(parts, inquiry.replyUrl, await answerTo(parts, inquiry));
+  const inSeconds = againIn === undefined ? undefined : nextTry(inquiry, againIn, parts.now());
+  return inSeconds === undefined ? "done" : { inSeconds };
+}
+
+async function answerTo(parts: ReplyParts & { genauth: GenAuth }, inquiry: Inquiry): Promise<object> {
+  if (inquiry.state === "dismissed") return removal;
+  if (inquiry.state === "ordered") return orderedBefore(parts, inquiry);
   const looked = await parts.genauth.look(byRelation(inquiry.userId));
   const isAnswer = looked.kind === "done" || looked.kind === "not_found";
   const user = looked.kind === "done" ? looked.data : undefined;
-  await postReply(parts, inquiry.replyUrl, isAnswer ? card(inquiry, user) : failedLookUp(inquiry.userId));
-  return "done";
+  return isAnswer ? card(inquiry, user) : failedLookUp(inquiry.userId);
+}
+
+/** The address of a click serves half an hour longer than the command's. */
+const maxAgeSeconds = 3600;
+
+/** No sooner than Slack wants it, ever more seldom, and no longer than the address can serve. */
+function nextTry({ askedAt }: Inquiry, againIn: number, now: Date): number | undefined {
+  const age = (now.getTime() - Date.parse(askedAt)) / 1000;
+  const inSeconds = Math.ceil(Math.max(againIn, 1, Math.min(60, age / 2)));
+  return age + inSeconds < maxAgeSeconds ? inSeconds : undefined;
 }
 
 /** The click came too late, or for somebody who was ordered for a moment ago. */
@@ -44,25 +56,37 @@ async function orderedBefore({ ledger, now }: ReplyParts, inquiry: Inquiry): Pro
   return former ? outcome(former) : expired;
 }
 
-/** Tells the operator who ordered it what came of it, as soon as something did. Never in the way of resigning. */
-export async function tellOutcome(parts: ReplyParts, id: string, inquiryId: string): Promise<void> {
+/**
+ * Tells the operator who ordered it what came of it, as soon as something did. Never in the way of resigning. Gives
+ * back in how many seconds it should be told again, where Slack did not take it.
+ */
+export async function tellOutcome(parts: ReplyParts, id: string, inquiryId: string): Promise<number | undefined> {
   try {
     const resignation = await parts.ledger.get(id);
-    if (!resignation || isUnderWay(resignation)) return;
+    if (!resignation || isUnderWay(resignation)) return undefined;
     const inquiry = await parts.ledger.getInquiry(inquiryId);
-    if (inquiry && !isExpired(inquiry, parts.now())) await postReply(parts, inquiry.replyUrl, outcome(resignation));
+    if (!inquiry || isExpired(inquiry, parts.now())) return undefined;
+    const againIn = await postReply(parts, inquiry.replyUrl, outcome(resignation));
+    return againIn === undefined ? undefined : nextTry(inquiry, againIn, parts.now());
   } catch (error) {
     parts.log.warn("An outcome could not be told", { id, error: kindOf(error) });
+    return undefined;
   }
 }
 
-/** Best effort. The address is a secret and stands in no log; no redirect is followed to another host. */
+/**
+ * Best effort. The address is a secret and stands in no log; no redirect is followed to another host. Gives back in
+ * how many seconds, at the soonest, it may be tried again: after a 429 or 5xx, or where Slack was not reached.
+ */
 export async function postReply(
   { settings, log }: Pick<ReplyParts, "settings" | "log">,
   url: string,
   message: object,
-): Promise<void> {
-  if (!isReplyUrl(url, settings.slack.replyHosts)) return log.warn("A reply's address is not Slack's");
+): Promise<number | undefined> {
+  if (!isReplyUrl(url, settings.slack.replyHosts)) {
+    log.warn("A reply's address is not Slack's");
+    return undefined;
+  }
   try {
     const response = await fetch(url, {
       method: "POST",
@@ -71,8 +95,15 @@ export async function postReply(
       redirect: "error",
       signal: AbortSignal.timeout(deadlineMs),
     });
-    if (!response.ok) log.warn("Slack did not take a reply", { httpStatus: response.status });
+    if (response.ok) return undefined;
+    log.warn("Slack did not take a reply", { httpStatus: response.status });
+    const isLater = response.status === 429 || response.status >= 500;
+    return isLater ? readRetryAfter(response.headers.get("retry-after")) : undefined;
   } catch (error) {
     log.warn("Slack could not be reached", { error: kindOf(error) });
+    return 0;
   }
 }
+
+/** Slack sends seconds. */
+const readRetryAfter = (value: string | null) => (value !== null && /^\d{1,6}$/.test(value) ? Number(value) : 0);

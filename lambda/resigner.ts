@@ -70,8 +70,9 @@ export function createResigner(parts: ResignerParts) {
       return "done";
     }
     const next = await turns.run(resignation, isSaid);
-    if (resignation.inquiryId) await tellOutcome({ ledger, settings, log, now }, id, resignation.inquiryId);
-    return next;
+    const { inquiryId } = resignation;
+    const againIn = inquiryId ? await tellOutcome({ ledger, settings, log, now }, id, inquiryId) : undefined;
+    return next === "done" && againIn !== undefined ? { inSeconds: againIn } : next;
   }
 }
 

@@ -66,7 +66,8 @@ export function createWebhook(parts: WebhookParts) {
         })
         .finally(async () => watchKeys(await keys.read()));
       const isUrlCheck = received.kind === "answer" && received.isUrlCheck === true;
-      const noted = inTime(async () => hear(source.section, await keys.read(), isUrlCheck));
+      const isUnproven = received.kind === "answer" && received.isUnproven === true;
+      const noted = isUnproven ? undefined : inTime(async () => hear(source.section, await keys.read(), isUrlCheck));
       try {
         const answer = await respond(received, source, request);
         // After our own is durable. Where this fails the sender comes again, and both hear it.
@@ -138,6 +139,7 @@ export function createWebhook(parts: WebhookParts) {
         if (received.keepAs) await quarantine.keepAuthentic(source, request, received.keepAs);
         if (received.renamed) await ledger.noteRename(received.renamed.former, received.renamed.next, now());
         if (received.brakeOn) await putBrakeOn(parts, received.brakeOn);
+        if (received.reply) await postReply(parts, received.reply.url, received.reply.message);
         return received.answer;
       case "departures": {
         await Promise.all((received.returns ?? []).map((back) => noteReturn(parts, back)));
@@ -157,7 +159,7 @@ export function createWebhook(parts: WebhookParts) {
         await parts.queue.send(received.inquiry.id);
         return received.answer;
       case "settle":
-        await settleInquiry(parts, received);
+        if (!(await settleInquiry(parts, received))) await postReply(parts, received.replyUrl, received.settledBefore);
         return received.answer;
     }
   }

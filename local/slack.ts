@@ -15,7 +15,14 @@ export interface SlackMessage {
 export async function startSlackStandIn() {
   const messages: SlackMessage[] = [];
   let taken = 0;
+  const refusals: { status: number; retryAfter?: number }[] = [];
   const server = serve(async (request, response) => {
+    const refusal = refusals.shift();
+    if (refusal) {
+      const { status, retryAfter } = refusal;
+      response.writeHead(status, retryAfter === undefined ? {} : { "retry-after": String(retryAfter) }).end();
+      return;
+    }
     messages.push(JSON.parse((await readBody(request))?.toString() || "{}") as SlackMessage);
     response.writeHead(200).end("ok");
   });
@@ -24,6 +31,9 @@ export async function startSlackStandIn() {
     ...listening,
     replyUrl: `${listening.url}/commands/T0LOCAL/1/secret`,
     messages: () => messages,
+    /** Refuses the next messages so. */
+    refuse: (...next: { status: number; retryAfter?: number }[]) => refusals.push(...next),
+    refusalsLeft: () => refusals.length,
     /** The next message, when it comes; `undefined` if none comes within 15 s. */
     async next(): Promise<SlackMessage | undefined> {
       for (let tries = 0; tries < 150 && messages.length <= taken; tries += 1) {

@@ -1,11 +1,12 @@
 /** What the documents say is what the code does. */
+import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createContext, runInContext } from "node:vm";
 import { App } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { Webhook } from "standardwebhooks";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { abouts, holds } from "../lambda/resignation.ts";
 import { api } from "../lambda/sources/api.ts";
@@ -68,27 +69,74 @@ test("docs/architecture.md is the template's picture (npm run picture)", () => {
   expect(read(pictureFile)).toBe(drawPicture());
 });
 
-test.each(["docs/signed-orders.md", "docs/zapier.md", "docs/n8n.md"])(
-  "the sample in %s signs what the verifier takes",
-  async (path) => {
-    const [, sample = ""] = /```js\n([\s\S]*?)```/.exec(read(path)) ?? [];
-    const secret = newApiSecret();
-    const sent: { url: string; headers: Record<string, string>; body: string }[] = [];
-    let answer: object = { ok: true, json: async () => ({ id: "res_1", status: "accepted" }) };
-    const input = { secret, openId: "ou_1", eventId: "42", leftAt: "2026-11-24T00:00:00Z", url: "https://example.com" };
-    const context = createContext({
-      require: createRequire(import.meta.url),
-      Buffer,
-      inputData: input,
-      $json: input,
-      fetch: async (url: string, init: { headers: Record<string, string>; body: string }) => {
-        sent.push({ url, ...init });
-        return answer;
+interface Sent {
+  url: string;
+  headers: Record<string, string>;
+  body: string;
+}
+
+/** Runs the samples of a page as their tool does, with what it gives them and nothing else. */
+const recipes: Record<
+  string,
+  (samples: string[], input: object, secret: string, send: (sent: Sent) => object) => Promise<unknown>
+> = {
+  "docs/signed-orders.md": runInZapier,
+  "docs/zapier.md": runInZapier,
+  "docs/n8n.md": runInN8n,
+};
+
+async function runInZapier(samples: string[], input: object, secret: string, send: (sent: Sent) => object) {
+  const context = createContext({
+    require: createRequire(import.meta.url),
+    Buffer,
+    inputData: { ...input, secret, url: "https://resign.example.com" },
+    fetch: async (url: string, init: Omit<Sent, "url">) => {
+      const { status, ...body } = send({ url, ...init }) as { status: number };
+      return { ok: status < 300, status, json: async () => ({ ...body, ...("is" in body && { status: body.is }) }) };
+    },
+  });
+  return runInContext(`(async () => {${samples[0]}})()`, context);
+}
+
+/** Its Code node has no `fetch` and no `require`; between the two stands the Crypto node with its credential. */
+async function runInN8n(
+  [make = "", deliver = ""]: string[],
+  input: object,
+  secret: string,
+  send: (sent: Sent) => object,
+) {
+  const run = (code: string, $json: object, helpers: object) =>
+    runInContext(`(async function () {${code}}).call({ helpers })`, createContext({ $json, helpers, Buffer }));
+  const { json } = (await run(make, input, {})) as { json: { signed: string } };
+  const textKey = Buffer.from(secret.slice("whsec_".length), "base64").toString();
+  const signature = createHmac("sha256", textKey).update(json.signed).digest("base64");
+  return run(
+    deliver,
+    { ...json, signature },
+    {
+      httpRequest: async (request: Sent & Record<string, unknown>) => {
+        expect(request).toMatchObject({ method: "POST", returnFullResponse: true, ignoreHttpStatusErrors: true });
+        const { status, ...body } = send(request) as { status: number };
+        return { statusCode: status, body: { ...body, ...("is" in body && { status: body.is }) } };
       },
+    },
+  );
+}
+
+const input = { openId: "ou_1", eventId: "42", leftAt: "2026-11-24T00:00:00Z" };
+const samplesOf = (path: string) => [...read(path).matchAll(/```js\n([\s\S]*?)```/g)].map(([, sample = ""]) => sample);
+
+describe.each(Object.entries(recipes))("the recipe in %s", (path, run) => {
+  const secret = newApiSecret();
+
+  test("signs what the verifier takes, and waits for the outcome", async () => {
+    const sent: Sent[] = [];
+    const done = await run(samplesOf(path), input, secret, (one) => {
+      sent.push(one);
+      return { status: 200, id: "res_1", is: "resigned" };
     });
-    const run = () => runInContext(`(async () => {${sample}})()`, context) as Promise<unknown>;
-    expect(JSON.stringify(await run())).toContain('"id":"res_1","status":"accepted"');
-    expect(sent[0]?.url).toBe("https://example.com/resignations");
+    expect(JSON.stringify(done)).toContain('"id":"res_1","status":"resigned"');
+    expect(sent[0]?.url).toBe("https://resign.example.com/resignations");
     const { body = "", headers = {} } = sent[0] ?? {};
     expect(new Webhook(secret).verify(body, headers)).toMatchObject({ userId: "lark:ou_1" });
     const request = toRequest({ method: "POST", path: "/resignations", headers, body });
@@ -97,16 +145,41 @@ test.each(["docs/signed-orders.md", "docs/zapier.md", "docs/n8n.md"])(
       settings: settings(),
       now: new Date(),
     });
-    expect(received).toMatchObject({ departures: [{ eventId: "hr/hr-42", userId: "lark:ou_1" }] });
+    expect(received).toMatchObject({
+      departures: [{ eventId: "hr/hr-42", userId: "lark:ou_1" }],
+      waitSeconds: 10,
+    });
+  });
 
-    answer = {
-      ok: false,
-      status: 401,
-      json: async () => ({ code: "unauthorized", title: "The request could not be verified" }),
-    };
-    await expect(run()).rejects.toThrow("401 unauthorized");
-  },
-);
+  test("stops at what is refused, and at nobody by that id", async () => {
+    const answered = (answer: object) => () => run(samplesOf(path), input, secret, () => answer);
+    await expect(answered({ status: 401, code: "unauthorized", title: "x" })).rejects.toThrow("401 unauthorized: x");
+    await expect(answered({ status: 422, code: "c", detail: "d" })).rejects.toThrow("422 c: d");
+    await expect(answered({ status: 200, id: "res_1", is: "not_found" })).rejects.toThrow("GenAuth knows nobody");
+  });
+
+  test.each(["openId", "eventId"])("sends nothing where %s is missing", async (name) => {
+    for (const missing of [undefined, null, "", "undefined", "null", "None", "NaN"]) {
+      const sent: Sent[] = [];
+      const going = run(samplesOf(path), { ...input, [name]: missing }, secret, (one) => {
+        sent.push(one);
+        return { status: 202 };
+      });
+      await expect(going).rejects.toThrow(`${name} is missing`);
+      expect(sent).toEqual([]);
+    }
+  });
+});
+
+test("docs/signed-orders.md has a row for every code that an order may get", () => {
+  const page = read("docs/signed-orders.md");
+  for (const code of [
+    ...["bad_header", "clock_off", "malformed", "unauthorized", "unsupported_media_type", "invalid_user_id"],
+    ...["id_reused", "occurred_in_future", "occurred_out_of_range", "unavailable"],
+  ]) {
+    expect(page).toMatch(new RegExp(`^\\| \\d{3} \`${code}\` \\|`, "m"));
+  }
+});
 
 test("the manifest in docs/slack.md is valid, and asks for what the sources have", () => {
   const [, manifest = ""] = /```yaml\n([\s\S]*?)```/.exec(read("docs/slack.md")) ?? [];

@@ -133,6 +133,94 @@ test("nobody by that id, and GenAuth that does not answer, are said", async () =
   expect((await slack.next())?.text).toContain("did not answer");
 });
 
+describe("Slack refuses an answer for a moment", () => {
+  test("the card and the outcome come all the same, no sooner than it wants them", async () => {
+    await start();
+    slack.refuse({ status: 429, retryAfter: 1 }, { status: 503 });
+    const id = await ask("/resign lark:ou_demo_1");
+    expect([id, slack.refusalsLeft()]).toEqual([expect.stringMatching(/^ask_/), 0]);
+    slack.refuse({ status: 429, retryAfter: 1 });
+    await click("resign", id);
+    expect((await slack.next())?.text).toContain("*resigned*: Demo Lark 1");
+    expect(genauth.calls()).toHaveLength(1);
+  });
+
+  test("a failed look-up is told, or looked up again", async () => {
+    await start();
+    genauth.fail({ mode: "500", path: "/api/v3/get-user", count: 1 });
+    slack.refuse({ status: 500 });
+    await type("/resign lark:ou_demo_1");
+    expect((await slack.next())?.blocks?.[0]?.text?.text).toContain("Demo Lark 1");
+  });
+
+  test("what it refuses for good is not tried again", async () => {
+    await start();
+    slack.refuse({ status: 404 });
+    await type("/resign lark:ou_demo_1");
+    await expect.poll(() => slack.refusalsLeft()).toBe(0);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(slack.messages()).toEqual([]);
+  });
+});
+
+test("a click that does nothing says why, to whoever clicked alone", async () => {
+  await start();
+  const id = await ask("/resign lark:ou_demo_1");
+  const note = (text: string) => ({ response_type: "ephemeral", replace_original: false, text });
+  await click("resign", id, eve);
+  expect(await slack.next()).toEqual(note(expect.stringContaining("not among the operators") as unknown as string));
+  await click("dismiss", id);
+  expect(await slack.next()).toEqual({ delete_original: true });
+  await click("resign", id, bob);
+  expect(await slack.next()).toEqual(note(expect.stringContaining("clicked on this before") as unknown as string));
+  await click("other", id);
+  expect(await slack.next()).toEqual(note(expect.stringContaining("do not know this button") as unknown as string));
+});
+
+test("Slack's check of the certificate is answered, and counts as nothing", async () => {
+  await start();
+  for (const path of ["/slack/commands", "/slack/interactions"]) {
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
+    const response = await fetch(`${stack.url}${path}`, { method: "POST", headers, body: "ssl_check=1&token=x" });
+    expect([response.status, await response.text()]).toEqual([200, ""]);
+  }
+  expect(lines.join("\n")).not.toMatch(/Refused|Malformed/);
+  expect(await stack.ledger.readLife("slack")).toBeUndefined();
+});
+
+test("a decision's reason is kept in the trail, as it was written", async () => {
+  await start({ protected: ["lark:ou_demo_1"] });
+  await click("resign", await ask("/resign lark:ou_demo_1 R&amp;D closed"));
+  await slack.next();
+  const [held] = await ofPerson("lark:ou_demo_1");
+  expect(held).toMatchObject({ reason: "R&D closed" });
+  expect(await type(`/resign cancel ${held?.id} rehired from Monday`)).toContain("Done. *cancelled*");
+  const [cancelled] = await ofPerson("lark:ou_demo_1");
+  expect(cancelled).toMatchObject({ cancelled: { why: "rehired from Monday" } });
+});
+
+test("one person of a grid, under its name or a team's, is no second operator", async () => {
+  const inTeam = { team: "T0LOCAL", user: "U0ALICE" };
+  const inGrid = { team: "E0GRID", user: "U0ALICE" };
+  await start({
+    operators: { slack: ["T0LOCAL/U0ALICE", "E0GRID/U0ALICE", "T0LOCAL/U0BOB"], api: ["ops"] },
+    slack: { secondOperator: true, replyHosts: ["127.0.0.1"] },
+  });
+  await type("/resign lark:ou_demo_1", inTeam);
+  await click("resign", (await slack.next())?.blocks?.[1]?.elements?.[0]?.value ?? "", inTeam);
+  expect((await slack.next())?.text).toContain("*held* for approval");
+  const [held] = await ofPerson("lark:ou_demo_1");
+  expect(await type(`/resign approve ${held?.id}`, inGrid)).toContain("A second operator must approve this one");
+  for (const operator of ["U0ALICE", "<@U0ALICE>", "u0alice", "E0GRID/U0ALICE"]) {
+    const request = signApi(
+      { method: "POST", path: `/resignations/${held?.id}/approve`, body: { operator } },
+      keys.api.ops,
+    );
+    expect((await send(request, stack.url)).status).toBe(403);
+  }
+  expect(await type(`/resign approve ${held?.id}`, bob)).toContain("Done. *accepted*");
+});
+
 test("list, status, approve and cancel; a protected person ordered by one needs another", async () => {
   await start({ protected: ["lark:ou_demo_1"] });
   await click("resign", await ask("/resign lark:ou_demo_1"));

@@ -27,6 +27,10 @@ export type Received =
       /** Why the brake goes on for an hour. */
       brakeOn?: string;
       renamed?: { former: SyncRelation; next: SyncRelation };
+      /** What is told by another address. */
+      reply?: { url: string; message: object };
+      /** Nobody proved to be anybody: it is no sign of life. */
+      isUnproven?: boolean;
     }
   /** To be written down before it is answered. */
   | {
@@ -70,6 +74,8 @@ export type Received =
       state: Exclude<Inquiry["state"], "open">;
       replyUrl: string;
       toDeparture: (inquiry: Inquiry) => Departure | undefined;
+      /** Told where there was nothing left to settle. */
+      settledBefore: object;
       answer: Answer;
     };
 

@@ -101,6 +101,10 @@ export const explain = ({ title, detail }: Problem) => `${title}.${detail ? ` ${
 export const escapeText = (text: string) =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
+/** Slack escapes these three, and nothing else, in what it sends: once. */
+export const unescapeText = (text: string) =>
+  text.replaceAll(/&(amp|lt|gt);/g, (_, name: "amp" | "lt" | "gt") => ({ amp: "&", lt: "<", gt: ">" })[name]);
+
 const plain = (text: string) => ({ type: "plain_text", text });
 
 const mention = (operator: string) => `<@${operator.split("/")[1]}>`;

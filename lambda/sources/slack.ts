@@ -8,10 +8,11 @@ import { decodeUtf8, json, type Request, text } from "../http.ts";
 import { isExpired, toInquiry } from "../inquiry.ts";
 import { readJson } from "../json.ts";
 import { malformed, type Problem, refused } from "../problem.ts";
-import { isStatus, parseSyncRelation } from "../resignation.ts";
-import type { ActName, Context, Received, Source } from "./index.ts";
+import { isStatus, statuses } from "../resignation.ts";
+import { type ReadId, readRelation } from "./ids.ts";
+import type { ActName, Context, Notice, Received, Source } from "./index.ts";
 import { findEvery, isSameDigest, sha256 } from "./proof.ts";
-import { decided, ephemeralNote, escapeText, explain, help, line, lines } from "./slack-messages.ts";
+import { decided, ephemeralNote, escapeText, explain, help, line, lines, unescapeText } from "./slack-messages.ts";
 
 export const slack: Source<"slack"> = {
   section: "slack",
@@ -30,6 +31,7 @@ const commandSchema = z.object({
 });
 
 function receiveCommand(request: Request, context: Context<"slack">): Received {
+  if (isCertificateCheck(request)) return { kind: "answer", answer: text(200, ""), isUnproven: true };
   const form = verify(request, context);
   if (form.ssl_check === "1") return { kind: "answer", answer: text(200, "") };
   const command = orMalformed(commandSchema, form);
@@ -39,55 +41,115 @@ function receiveCommand(request: Request, context: Context<"slack">): Received {
   const operator = `${command.team_id}/${command.user_id}`;
   if (!isOperator(operator, context)) return refuseStranger();
 
-  const [word = "", ...rest] = command.text.trim().split(/\s+/);
-  const userId = parseSyncRelation(word, allowedProviders);
-  if (!userId) return carryOut(word.toLowerCase(), rest, requestIdOf(request), operator, context);
+  const { words, whole } = readWords(unescapeText(command.text));
+  const [word = "", ...rest] = words;
+  if (idsIn(whole, allowedProviders).length > 1) return say(twoIds);
+  if (commands.has(word.toLowerCase())) {
+    return carryOut(word.toLowerCase(), rest, requestIdOf(request), operator, context);
+  }
+  const read = readTypedId(word, allowedProviders);
+  if ("wrong" in read) return say(`${escapeText(read.wrong)}\n${help(settings.command)}`);
 
   verifyReplyUrl(command.response_url, context);
-  const reason = rest.join(" ").slice(0, 500);
+  const reason = readReason(rest);
   const inquiry = toInquiry(
     {
       key: requestIdOf(request),
-      userId,
+      userId: read.userId,
       ...(reason && { reason }),
       requestedBy: operator,
       replyUrl: command.response_url,
     },
     context.now,
   );
-  return { kind: "ask", inquiry, answer: ephemeral(`Looking up \`${escapeText(userId)}\` in GenAuth …`) };
+  return { kind: "ask", inquiry, answer: ephemeral(`Looking up \`${escapeText(read.userId)}\` in GenAuth …`) };
 }
 
 type Listed = Extract<Received, { kind: "list" }>["answer"];
 
-/** The words of the command. Whatever is none of them gets help, never an error. */
+const commands: ReadonlySet<string> = new Set(["", "help", "list", "status", "approve", "cancel", "retry"]);
+
+/** The words of the command. Whatever is none of them is answered with what there is, never with an error. */
 function carryOut(
   word: string,
-  [first = ""]: string[],
+  [first = "", ...rest]: string[],
   requestId: string,
   operator: string,
   context: Context<"slack">,
 ): Received {
   const { command } = context.settings.slack;
   const onProblem = (problem: Problem) => ephemeral(explain(problem));
+  const isTooMuch = rest.length > 0 && (word === "list" || word === "status");
+  if (isTooMuch) return say(`I do not know what ${shown(rest.join(" "))} is for.\n${help(command)}`);
   if (word === "list") {
-    const status = isStatus(first) ? first : "held";
+    const status = first.toLowerCase() || "held";
+    if (!isStatus(status)) return say(`There is no status ${shown(first)}. There are: ${statuses.join(", ")}.`);
     const answer: Listed = (items, _, unreadable) => ephemeral(lines(items, `Nobody is ${status}.`, unreadable));
     return { kind: "list", query: { status, limit: 20 }, cursor: undefined, answer };
   }
-  if (word === "status" && first) {
-    const userId = parseSyncRelation(first, context.settings.allowedProviders);
+  if (word === "" || word === "help") return say(help(command));
+  if (!first) return say(`${word} of whom? It needs an id.\n${help(command)}`);
+  const id = /^res_\w+$/i.test(first) ? first.toLowerCase() : undefined;
+  if (word === "status") {
+    if (id) return { kind: "find", id, answer: (found) => ephemeral(line(found)), onProblem };
+    const read = readTypedId(first, context.settings.allowedProviders);
+    if ("wrong" in read) return say(`${escapeText(read.wrong)}, or ids like res_….`);
     const answer: Listed = (items, _, unreadable) =>
       ephemeral(lines(items, "The ledger has nothing of that person.", unreadable));
-    return userId
-      ? { kind: "list", query: { userId, limit: 5 }, cursor: undefined, answer }
-      : { kind: "find", id: first, answer: (found) => ephemeral(line(found)), onProblem };
+    return { kind: "list", query: { userId: read.userId, limit: 5 }, cursor: undefined, answer };
   }
-  if ((word === "approve" || word === "cancel" || word === "retry") && first) {
-    const act = { name: word as ActName, id: first, caller: "slack", operator, requestId };
-    return { kind: "act", act, answer: (changed) => ephemeral(`Done. ${line(changed)}`), onProblem };
+  if (!id) {
+    return say(
+      `${shown(first)} is no id of a resignation. They look like res_…: \`${command} status <sync relation>\` shows them.`,
+    );
   }
-  return say(help(command));
+  const reason = readReason(rest);
+  const act = { name: word as ActName, id, caller: "slack", operator, requestId, ...(reason && { reason }) };
+  return { kind: "act", act, answer: (changed) => ephemeral(`Done. ${line(changed)}`), onProblem };
+}
+
+const twoIds = "I read two ids. Give me one at a time: nothing was done.";
+
+const shown = (words: string) => `\`${escapeText(words.replaceAll("`", "'")).slice(0, 100)}\``;
+
+/** What people paste around an id: our own backticks, quotation marks of any language, bold. */
+const quotes = "`\"'*\u201c\u201d\u2018\u2019\u201e\u00ab\u00bb\u300c\u300d\u300e\u300f";
+const unquote = (word: string) => word.replace(new RegExp(`^[${quotes}]+|[${quotes}]+$`, "g"), "");
+
+/** The words of the command. Where quotation marks stand around the whole, they belong to none of its words. */
+function readWords(typed: string): { words: string[]; whole: string } {
+  const whole = typed.trim();
+  const isQuoted = new RegExp(`^[${quotes}][^\\s${quotes}]+\\s.*[${quotes}]$`, "s").test(whole);
+  const bare = isQuoted ? unquote(whole) : whole;
+  const [first = "", second = "", ...rest] = bare.split(/\s+/);
+  const isCommand = commands.has(unquote(first).toLowerCase());
+  return { words: [unquote(first), isCommand ? unquote(second) : second, ...rest].filter(Boolean), whole };
+}
+
+/** Every id in a text, Lark's without their provider too: one of a person or a resignation is no part of a reason. */
+function idsIn(whole: string, providers: readonly string[]): string[] {
+  const names = providers.map((provider) => provider.replaceAll(/[^\w-]/g, "\\$&")).join("|");
+  // A provider named once more stands in front of the same id.
+  const relation = `(?<![\\w-])(?:(?:${names})[:\uff1a])+(?=[^\\s${quotes}])`;
+  const ofLark = "(?<![\\w:\uff1a-])o[un]_\\w*\\d\\w*";
+  return whole.match(new RegExp(`${relation}|${ofLark}|(?<!\\w)res_\\w+`, "giu")) ?? [];
+}
+
+/** A person's id as it is typed or pasted: the provider may have capitals, and the colon be a wide one. */
+function readTypedId(word: string, providers: readonly string[]): ReadId {
+  const [, provider = "", id = ""] = /^([^:\uff1a]*)[:\uff1a](.*)$/s.exec(word) ?? [];
+  const known = providers.find((one) => one.toLowerCase() === provider.toLowerCase());
+  if (known) return readRelation(`${known}:${unquote(id)}`, providers);
+  const read = readRelation(word, providers);
+  return "wrong" in read
+    ? { wrong: read.wrong.replace(/^userId:? /, `${word.replaceAll("`", "'").slice(0, 100)}: `) }
+    : read;
+}
+
+function readReason(words: string[]): string {
+  const reason = words.join(" ").slice(0, 500);
+  // Not the half of a character.
+  return reason.replace(/[\ud800-\udbff]$/, "").toWellFormed();
 }
 
 const clickSchema = z.object({
@@ -101,34 +163,38 @@ const clickSchema = z.object({
 
 /** Slack shows nothing of this answer: what happened comes by the click's own `response_url`. */
 function receiveClick(request: Request, context: Context<"slack">): Received {
+  const nothing = text(200, "");
+  if (isCertificateCheck(request)) return { kind: "answer", answer: nothing, isUnproven: true };
   const form = verify(request, context);
+  if (form.ssl_check === "1" && form.payload === undefined) return { kind: "answer", answer: nothing };
   const click = orMalformed(clickSchema, readJson(form.payload ?? ""));
   verifyApp(click.api_app_id, context);
-  const operator = `${click.user.team_id ?? click.team?.id}/${click.user.id}`;
-  if (!isOperator(operator, context)) return refuseStranger();
-
-  const nothing: Received = { kind: "answer", answer: text(200, "") };
-  const [action] = click.actions ?? [];
   const replyUrl = click.response_url;
-  if (
-    click.type === "block_actions" &&
-    (action?.action_id === "approve" || action?.action_id === "cancel") &&
-    action.value &&
-    replyUrl
-  ) {
-    verifyReplyUrl(replyUrl, context);
-    const act = {
-      name: action.action_id,
-      id: action.value,
-      caller: "slack",
-      operator,
-      requestId: requestIdOf(request),
-    } as const;
+  const isAnswered = replyUrl !== undefined && isReplyUrl(replyUrl, context.settings.slack.replyHosts);
+  const tell = (message: string): Extract<Received, { kind: "answer" }> => ({
+    ...{ kind: "answer", answer: nothing },
+    ...(isAnswered && { reply: { url: replyUrl, message: ephemeralNote(message) } }),
+  });
+
+  const operator = `${click.user.team_id ?? click.team?.id}/${click.user.id}`;
+  if (!isOperator(operator, context)) return { ...tell(strangerText), notices: strangerNotices };
+  if (click.type !== "block_actions") return { kind: "answer", answer: nothing };
+
+  const [action] = click.actions ?? [];
+  const { action_id: name, value } = action ?? {};
+  const isDecision = name === "approve" || name === "cancel";
+  const isSettling = name === "resign" || name === "dismiss";
+  if (!isDecision && !isSettling) return tell("I do not know this button. Nothing was done.");
+  if (!value) return tell("This button names nobody. Nothing was done.");
+  if (!replyUrl) return { kind: "answer", answer: nothing };
+  verifyReplyUrl(replyUrl, context);
+  if (isDecision) {
+    const act = { name, id: value, caller: "slack", operator, requestId: requestIdOf(request) } as const;
     return {
       kind: "act",
       act,
-      answer: () => text(200, ""),
-      onProblem: () => text(200, ""),
+      answer: () => nothing,
+      onProblem: () => nothing,
       reply: {
         url: replyUrl,
         message: (changed) => decided(changed, operator),
@@ -136,14 +202,11 @@ function receiveClick(request: Request, context: Context<"slack">): Received {
       },
     };
   }
-  const isOurs = action?.action_id === "resign" || action?.action_id === "dismiss";
-  if (click.type !== "block_actions" || !isOurs || !action.value || !replyUrl) return nothing;
-  verifyReplyUrl(replyUrl, context);
   const { now } = context;
   return {
     kind: "settle",
-    inquiryId: action.value,
-    state: action.action_id === "resign" ? "ordered" : "dismissed",
+    inquiryId: value,
+    state: name === "resign" ? "ordered" : "dismissed",
     replyUrl,
     toDeparture: (inquiry) =>
       isExpired(inquiry, now)
@@ -157,8 +220,21 @@ function receiveClick(request: Request, context: Context<"slack">): Received {
             ...(inquiry.reason && { reason: inquiry.reason }),
             inquiryId: inquiry.id,
           },
-    answer: text(200, ""),
+    settledBefore: ephemeralNote(
+      "Somebody has clicked on this before, or it is no longer known. Nothing more was done.",
+    ),
+    answer: nothing,
   };
+}
+
+/**
+ * Slack's check of the address's certificate: a form with `ssl_check=1`, and the only request that it does not sign.
+ * Nothing else of it is read.
+ */
+function isCertificateCheck({ headers, body }: Request): boolean {
+  if (headers["x-slack-signature"] !== undefined || body.length > 4096) return false;
+  const checks = new URLSearchParams(body.toString("latin1")).getAll("ssl_check");
+  return checks.length === 1 && checks[0] === "1";
 }
 
 /** Slack repeats no request, and each has a trigger id of its own in its body. */
@@ -206,12 +282,16 @@ export function isReplyUrl(url: string, hosts: readonly string[]): boolean {
 
 const isOperator = (operator: string, { settings }: Context<"slack">) => settings.operators.slack.includes(operator);
 
+const strangerText =
+  "You are not among the operators who may resign people. Ask your administrator (`operators.slack`).";
+const strangerNotices: Notice[] = [
+  { metric: "StrangerRefused", message: "Somebody in Slack who is no operator was refused", level: "WARN" },
+];
+
 const refuseStranger = (): Received => ({
   kind: "answer",
-  answer: ephemeral(
-    "You are not among the operators who may resign people. Ask your administrator (`operators.slack`).",
-  ),
-  notices: [{ metric: "StrangerRefused", message: "Somebody in Slack who is no operator was refused", level: "WARN" }],
+  answer: ephemeral(strangerText),
+  notices: strangerNotices,
 });
 
 const ephemeral = (message: string) => json(200, { response_type: "ephemeral", text: message });

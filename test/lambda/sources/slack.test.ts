@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Answer } from "../../../lambda/http.ts";
 import { toInquiry } from "../../../lambda/inquiry.ts";
 import { Problem } from "../../../lambda/problem.ts";
-import { type Resignation, type SyncRelation, toResignation } from "../../../lambda/resignation.ts";
+import { type Resignation, type SyncRelation, statuses, toResignation } from "../../../lambda/resignation.ts";
 import type { Received } from "../../../lambda/sources/index.ts";
 import { isReplyUrl, sign, slack } from "../../../lambda/sources/slack.ts";
 import { card, decided, ephemeralNote, explain, line } from "../../../lambda/sources/slack-messages.ts";
@@ -123,10 +123,147 @@ describe("the command", () => {
     ).toBe("unauthorized: app id");
   });
 
-  test("answers ssl_check", () => {
-    expect(receive(signSlack("/slack/commands", { ssl_check: "1" }, signingSecret, now))).toMatchObject({
-      answer: { statusCode: 200, body: "" },
+  test.each(["/slack/commands", "/slack/interactions"] as const)("answers Slack's certificate check at %s", (path) => {
+    const empty = { kind: "answer", answer: { statusCode: 200, body: "" } };
+    expect(receive(signSlack(path, { ssl_check: "1" }, signingSecret, now))).toMatchObject(empty);
+    const check = { method: "POST" as const, path, headers: {}, body: "ssl_check=1&token=abc" };
+    expect(receive(check)).toMatchObject({ ...empty, isUnproven: true });
+    for (const body of [
+      "ssl_check=0",
+      "ssl_check=11",
+      "ssl_check=true",
+      "ssl_check=",
+      "ssl_check=1&ssl_check=1",
+      "xssl_check=1",
+      "command=/resign&text=list",
+      "",
+      `ssl_check=1&x=${"x".repeat(5000)}`,
+    ]) {
+      expect(problemOf(() => receive({ ...check, body }))).toBe("unauthorized: signature form");
+    }
+    for (const signature of ["", "v0=", `v0=${"0".repeat(64)}`]) {
+      const headers = { "x-slack-signature": signature, "x-slack-request-timestamp": "1" };
+      expect(problemOf(() => receive({ ...check, headers }))).toMatch(/^unauthorized/);
+    }
+  });
+
+  const a = "lark:ou_205";
+  const b = "lark:ou_206";
+  const res = (digit: string) => `res_${digit.repeat(32)}`;
+  test.each([
+    `${a}\n${b}`,
+    `${a} ${b}`,
+    `${a},${b}`,
+    `${a}、${b}`,
+    `${a} and ${b} left`,
+    `${a} left with (${b})`,
+    `${a} Lark:ou_206`,
+    `${a} \`${b}\``,
+    `${a} ou_206`,
+    `${a};ou_206`,
+    `${a} wechatwork:zhang`,
+    `${a} ${res("1")}`,
+    `${a} ${a}`,
+    `cancel ${res("1")} ${res("2")}`,
+    `cancel ${res("1")}\n${res("2")}`,
+    `approve ${res("1")},${res("2")}`,
+    `retry ${res("1")} because ${res("2")}`,
+    `cancel res_A res_B`,
+    `cancel ${res("1")} ${a}`,
+    `status ${a} ${b}`,
+  ])("two ids, and nothing is done: %j", (text) => {
+    expect(said(type(`/resign ${text}`))).toBe("I read two ids. Give me one at a time: nothing was done.");
+  });
+
+  test.each(["left, was on_call", "R&amp;D: closed", "lark: she said", "http://lark.example/x", "resigned res. team"])(
+    "words that are no ids are a reason: %s",
+    (reason) => {
+      expect(type(`/resign ${a} ${reason}`)).toMatchObject({ kind: "ask", inquiry: { userId: a } });
+    },
+  );
+
+  test("Slack's escapes are read once", () => {
+    expect(type("/resign lark:ou_1 R&amp;D closed, last day &lt; 1 week &amp;lt;")).toMatchObject({
+      inquiry: { reason: "R&D closed, last day < 1 week &lt;" },
     });
+    expect(type("/resign lark:a&amp;b")).toMatchObject({ inquiry: { userId: "lark:a&b" } });
+  });
+
+  test.each(["approve", "cancel", "retry"])("%s keeps the reason after the id", (name) => {
+    expect(type(`/resign ${name} res_1 rehired  from Monday`)).toMatchObject({
+      act: { name, id: "res_1", reason: "rehired from Monday" },
+    });
+    expect((type(`/resign ${name} res_1`) as { act: object }).act).not.toHaveProperty("reason");
+  });
+
+  test.each([
+    ["`lark:ou_1` left", "left"],
+    ["`lark:ou_1 left`", "left"],
+    ['"lark:ou_1" left', "left"],
+    ["\u201clark:ou_1\u201d left", "left"],
+    ["\u300clark:ou_1\u300d left", "left"],
+    ["*lark:ou_1* left", "left"],
+    ["Lark:ou_1 left", "left"],
+    ["LARK:ou_1 left", "left"],
+    ["lark\uff1aou_1 left", "left"],
+    ['lark:ou_1 said "left"', 'said "left"'],
+  ])("pasted back, %s is taken", (text, reason) => {
+    expect(type(`/resign ${text}`)).toMatchObject({ kind: "ask", inquiry: { userId: "lark:ou_1", reason } });
+  });
+
+  test("so is an id of a resignation, and of a person whose status is asked", () => {
+    expect(type("/resign approve `res_1` known")).toMatchObject({ act: { id: "res_1", reason: "known" } });
+    expect(type("/resign Cancel Res_1")).toMatchObject({ act: { id: "res_1" } });
+    expect(type("/resign STATUS `Lark:ou_1`")).toMatchObject({ query: { userId: "lark:ou_1" } });
+    expect(type("/resign `status` res_1")).toMatchObject({ kind: "find", id: "res_1" });
+  });
+
+  test.each([
+    ["okta:1", "okta:1: the provider is none of those allowed"],
+    ["lark:", "the id is empty"],
+    ["zhangsan@example.com left", "zhangsan@example.com: has no provider before its id"],
+    ["ou_123 left", "ou_123: has no provider before its id"],
+    ["bla", "bla: has no provider before its id"],
+    ["lark:lark:ou_1", "begins with a provider once more"],
+    ["lark:ou_1\u200b left", "control or invisible character at an end"],
+    ["lark:undefined left", "the id is the text undefined: the trigger lacks the field"],
+    ["lark:{{openId}}", "the id is the text {{: the trigger lacks the field"],
+    ["wechatwork:None", "the id is the text None"],
+    ["undefined", "the id is the text undefined"],
+    ["status", "status of whom? It needs an id"],
+    ["approve", "approve of whom? It needs an id"],
+    ["<@U123|zhang> left", "&lt;@U123|zhang&gt;: has no provider"],
+  ])("%s is not done, and the help says why: %s", (text, why) => {
+    const answer = said(type(`/resign ${text}`));
+    expect(answer).toContain(why);
+    expect(answer).toContain("look somebody up");
+  });
+
+  test.each([
+    ["list faild", "There is no status `faild`. There are: "],
+    ["list held now", "I do not know what `now` is for."],
+    ["status res_1 now", "I do not know what `now` is for."],
+    ["status nobody", "has no provider before its id"],
+    ["status lark:null", "the id is the text null"],
+    ["approve lark:ou_1", "`lark:ou_1` is no id of a resignation"],
+    ["cancel everything", "`everything` is no id of a resignation"],
+    ["retry <!channel>", "`&lt;!channel&gt;` is no id of a resignation"],
+  ])("%s: %s", (text, why) => {
+    expect(said(type(`/resign ${text}`))).toContain(why);
+  });
+
+  test("every status is listed, however it is written", () => {
+    for (const status of statuses) {
+      for (const written of [status, status.toUpperCase(), status[0]?.toUpperCase() + status.slice(1)]) {
+        expect(type(`/resign List ${written}`)).toMatchObject({ kind: "list", query: { status } });
+      }
+      expect(said(type("/resign list faild"))).toContain(status);
+    }
+  });
+
+  test("a reason is cut at a whole character", () => {
+    const { inquiry } = type(`/resign lark:ou_1 ${"x".repeat(499)}😀`) as { inquiry: { reason: string } };
+    expect(inquiry.reason).toBe("x".repeat(499));
   });
 
   test.each([
@@ -214,11 +351,49 @@ describe("a click", () => {
     expect(click("other", inquiry.id)).toMatchObject({ kind: "answer", answer: { statusCode: 200, body: "" } });
   });
 
-  test("of a stranger does nothing", () => {
-    expect(click("resign", inquiry.id, { team: "T0", user: "U0EVE" })).toMatchObject({
-      kind: "answer",
-      notices: [{ metric: "StrangerRefused" }],
-    });
+  test.each(["resign", "dismiss", "approve", "cancel", "other"])(
+    "of a stranger on %s is told so, and does nothing",
+    (name) => {
+      const eve = { team: "T0", user: "U0EVE" };
+      const received = click(name, inquiry.id, eve);
+      expect(received).toMatchObject({
+        ...{ kind: "answer", notices: [{ metric: "StrangerRefused" }], answer: { statusCode: 200, body: "" } },
+        reply: {
+          url: replyUrl,
+          message: {
+            ...{ response_type: "ephemeral", replace_original: false },
+            text: expect.stringContaining("not among the operators"),
+          },
+        },
+      });
+      expect(click(name, inquiry.id, eve, "https://evil.example/x")).not.toHaveProperty("reply");
+    },
+  );
+
+  test("every branch of an operator's click tells what came of it", () => {
+    const note = (text: string) => ({ reply: { url: replyUrl, message: ephemeralNote(text) } });
+    expect(click("other", "x")).toMatchObject(note("I do not know this button. Nothing was done."));
+    expect(click("resign", "")).toMatchObject(note("This button names nobody. Nothing was done."));
+    expect(click("approve", "")).toMatchObject(note("This button names nobody. Nothing was done."));
+    const before = ephemeralNote(
+      "Somebody has clicked on this before, or it is no longer known. Nothing more was done.",
+    );
+    expect(click("resign", inquiry.id)).toMatchObject({ kind: "settle", settledBefore: before });
+  });
+
+  test("of a payload that gives a name twice is refused", () => {
+    const { payload = "" } = slackClick("resign", inquiry.id, alice, replyUrl);
+    for (const twice of [
+      payload.replace('"type":"block_actions"', '"type":"block_actions","type":"block_actions"'),
+      payload.replace('"action_id":"resign"', '"action_id":"dismiss","action_id":"resign"'),
+      payload.replace('"id":"U0ALICE"', '"id":"U0EVE","id":"U0ALICE"'),
+    ]) {
+      expect(twice).not.toBe(payload);
+      const act = () => receive(signSlack("/slack/interactions", { payload: twice }, signingSecret, now));
+      expect(act).toThrow(
+        expect.objectContaining({ detail: expect.stringMatching(/^(type|action_id|id) is given twice/) }),
+      );
+    }
   });
 
   test("without a readable payload is malformed", () => {
