@@ -9,12 +9,13 @@ import { isExpired, toInquiry } from "../inquiry.ts";
 import { malformed, type Problem, refused } from "../problem.ts";
 import { isStatus, parseSyncRelation, type Resignation } from "../resignation.ts";
 import type { ActName, Context, Received, Source } from "./index.ts";
-import { findEvery, isSameDigest, sha256 } from "./proof.ts";
+import { findEvery, hasAll, isSameDigest, sha256 } from "./proof.ts";
 import { decided, ephemeralNote, escapeText, explain, help, line, lines } from "./slack-messages.ts";
 
 export const slack: Source<"slack"> = {
   section: "slack",
   routes: { "POST /slack/commands": receiveCommand, "POST /slack/interactions": receiveClick },
+  hasProof: ({ headers }) => hasAll(headers, "x-slack-signature", "x-slack-request-timestamp"),
 };
 
 const toleranceSeconds = 300;

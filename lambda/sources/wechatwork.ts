@@ -15,6 +15,7 @@ import { readXml } from "./xml.ts";
 export const wechatwork: Source<"wechatwork"> = {
   section: "wechatwork",
   routes: { "GET /wechatwork": checkUrl, "POST /wechatwork": receive },
+  hasProof: ({ rawQuery }) => /(^|&)msg_signature=[^&]/.test(rawQuery),
   kept: { route: "POST /wechatwork", headers: ["content-type"] },
 };
 
