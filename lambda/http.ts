@@ -12,6 +12,8 @@ export interface Request {
   readonly body: Buffer;
   /** By their lower-case names. */
   readonly headers: Readonly<Record<string, string | undefined>>;
+  /** The address that called API Gateway. */
+  readonly sourceIp?: string | undefined;
 }
 
 export type Answer = APIGatewayProxyStructuredResultV2;
@@ -31,6 +33,7 @@ export function toRequest(event: APIGatewayProxyEventV2, maxBytes = maxBodyBytes
     rawQuery: event.rawQueryString,
     body,
     headers: event.headers,
+    sourceIp: event.requestContext?.http?.sourceIp,
   };
 }
 
@@ -84,7 +87,8 @@ export function answerError(
   }
   const { code, reason, detail, shape } = error;
   const facts = { source, route, code, reason: reason ?? detail, ...(shape !== undefined && { shape }) };
-  if (error.code === "unauthorized") {
+  if (error.isHopeless) log.info("Something that no key could verify was turned away", facts);
+  else if (error.code === "unauthorized") {
     log.count("Refused", "A request could not be verified", facts, "WARN");
     const isLate = error.reason === "timestamp" || error.reason === "webhook-timestamp";
     if (isLate) log.count("ClockDrift", "A valid signature is too old or too new: a clock is wrong", facts, "WARN");

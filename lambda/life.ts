@@ -6,27 +6,68 @@ import { type KeyRing, whatIsWrong } from "./secrets.ts";
 /** The sources that tell of every change in their directory, so that their silence means something. */
 export const talkative = ["lark", "wechatwork"] as const satisfies readonly SourceName[];
 
-const noteEveryMs = 3_600_000;
+const hourMs = 3_600_000;
+const minuteMs = 60_000;
 const dayMs = 86_400_000;
 
-/** Notes in the ledger which sources are on and when each was last heard, at most once an hour. */
-export function createHearing({ ledger, now }: { ledger: Pick<Ledger, "noteLife">; now: () => Date }) {
-  const notedAtMs = new Map<SourceName, number>();
+/** So many in a row are no accident: WeCom, say, tries a departure three times and gives up. */
+const inARow = 3;
 
-  /** `isUrlCheck`: somebody sits at the console and waits for the sign of life. */
-  return async (heard: SourceName, ring: KeyRing, isUrlCheck: boolean): Promise<void> => {
+/**
+ * Notes in the ledger which sources are on, when each was last heard (at most once a minute), and how many
+ * well-formed refusals there were since.
+ */
+export function createHearing({
+  ledger,
+  now,
+}: {
+  ledger: Pick<Ledger, "noteLife" | "noteRefusal" | "noteUrlCheck">;
+  now: () => Date;
+}) {
+  const heardAtMs = new Map<SourceName, number>();
+  const othersAtMs = new Map<SourceName, number>();
+  const quietUntilMs = new Map<SourceName, number>();
+
+  /** `isUrlCheck`: somebody sits at the console and waits for the sign of life, or replays one. */
+  async function hear(heard: SourceName, ring: KeyRing, isUrlCheck: boolean): Promise<void> {
     const at = now();
-    if (!isUrlCheck && at.getTime() - (notedAtMs.get(heard) ?? 0) < noteEveryMs) return;
-    notedAtMs.set(heard, at.getTime());
+    if (isUrlCheck) return ledger.noteUrlCheck(heard, at);
+    if (at.getTime() - (heardAtMs.get(heard) ?? 0) < minuteMs) return;
+    heardAtMs.set(heard, at.getTime());
+    quietUntilMs.delete(heard);
     await ledger.noteLife(heard, at, "heard");
-    const others = talkative.filter((source) => source !== heard);
+    if (at.getTime() - (othersAtMs.get(heard) ?? 0) < hourMs) return;
+    othersAtMs.set(heard, at.getTime());
     // A section that is only gone switches nothing off: its source goes on being listened for.
+    const others = talkative.filter((source) => source !== heard);
     const present = others.flatMap((source) => (ring[source] ? [{ source, section: ring[source] }] : []));
     await Promise.all(
       present.map(({ source, section }) => ledger.noteLife(source, at, "isOff" in section ? "off" : "on")),
     );
+  }
+
+  const refusals = {
+    /**
+     * Notes a well-formed refusal; tells whether this is the third of a source that is usually heard, with nothing
+     * verified since the first. Whoever goes on costs one write a minute.
+     */
+    async note(source: SourceName): Promise<boolean> {
+      const at = now();
+      // What verifies next ends the row, however lately something did.
+      heardAtMs.delete(source);
+      if (at.getTime() < (quietUntilMs.get(source) ?? 0)) return false;
+      const { refusals, heardAt } = (await ledger.noteRefusal(source)) ?? { refusals: 0 };
+      if (refusals >= inARow) quietUntilMs.set(source, at.getTime() + minuteMs);
+      const isUsual = heardAt !== undefined && at.getTime() - Date.parse(heardAt) < usualDays * dayMs;
+      return refusals === inARow && isUsual;
+    },
   };
+
+  return { hear, refusals };
 }
+
+/** Whoever was heard within so many days is usually heard: a small company's directory changes but rarely. */
+const usualDays = 14;
 
 /** Tells of everything in the keys that is wrong or counts for nothing, each at most once an hour. */
 export function createKeysWatch({ log, now }: { log: Log; now: () => Date }) {
@@ -35,7 +76,7 @@ export function createKeysWatch({ log, now }: { log: Log; now: () => Date }) {
   return (ring: KeyRing): void => {
     const at = now().getTime();
     for (const reason of whatIsWrong(ring)) {
-      if (at - (toldAtMs.get(reason) ?? 0) < noteEveryMs) continue;
+      if (at - (toldAtMs.get(reason) ?? 0) < hourMs) continue;
       toldAtMs.set(reason, at);
       log.count("KeysNotFilledIn", "Something in the webhook keys is wrong", { reason }, "ERROR");
     }
@@ -58,15 +99,4 @@ export async function silences(
   return lives.flatMap(({ source, life }) =>
     life && !life.isOff ? [{ source, days: (now.getTime() - Date.parse(life.heardAt)) / dayMs }] : [],
   );
-}
-
-/** Whether a source that worked within the last day sends what fails now: counted at the first one of an hour. */
-export async function startsToFail(
-  { ledger, now }: { ledger: Pick<Ledger, "readLife">; now: () => Date },
-  source: SourceName,
-  nthOfHour: number | undefined,
-): Promise<boolean> {
-  if (nthOfHour !== 1) return false;
-  const life = await ledger.readLife(source);
-  return life !== undefined && now().getTime() - Date.parse(life.heardAt) < dayMs;
 }

@@ -104,6 +104,30 @@ export function createNotes(table: Table) {
       else await table.put(item, "attribute_exists(id) AND attribute_not_exists(isOff)");
     },
 
+    /** Notes that a source checked the address: a sign of life for whoever waits, but one that can be replayed. */
+    async noteUrlCheck(source: SourceName, now: Date): Promise<void> {
+      const at = now.toISOString();
+      const values = { ":at": at, ":true": true };
+      const key = lifeKey(source);
+      // Where it was off it is on from now.
+      const wasOff = { expression: "SET heard = :at, heardAt = :at REMOVE isOff", condition: "isOff = :true" };
+      if (await table.update({ key, values, ...wasOff })) return;
+      const expression = "SET heard = :at, heardAt = if_not_exists(heardAt, :at)";
+      await table.update({ key, values: { ":at": at }, expression });
+    },
+
+    /** Counts a well-formed refusal of a source that is known; what is heard next begins anew. */
+    async noteRefusal(source: SourceName): Promise<{ refusals: number; heardAt?: string | undefined } | undefined> {
+      const item = await table.update({
+        key: lifeKey(source),
+        expression: "ADD refusals :one",
+        condition: "attribute_exists(heard)",
+        values: { ":one": 1 },
+        giveBack: "ALL_NEW",
+      });
+      return item && z.object({ refusals: z.number(), heardAt: instant }).parse(item);
+    },
+
     async readLife(source: SourceName): Promise<Life | undefined> {
       const item = await table.get(lifeKey(source));
       return item && lifeSchema.parse(item);

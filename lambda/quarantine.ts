@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { expiry, openTable, type TableOptions } from "./dynamo.ts";
 import type { Request } from "./http.ts";
+import { maxGroups, originOf, placeOf } from "./places.ts";
 import type { SourceName } from "./resignation.ts";
 import type { Source } from "./sources/index.ts";
 
@@ -40,9 +41,6 @@ const maxKeptBytes = 64 * 1024;
 /** An item has 400 kB at the most. */
 const maxAuthenticBytes = 300 * 1024;
 
-/** Of the refused, so many a source and hour at the most. */
-const places = { first: 40, sample: 20, last: 40 };
-
 /** What writing may cost while somebody floods us: bytes at once, and a second, of one running function. */
 const burstBytes = 16 * 1024 * 1024;
 const bytesPerSecond = 128 * 1024;
@@ -50,26 +48,26 @@ const bytesPerSecond = 128 * 1024;
 export function createQuarantine(options: TableOptions & { now: () => Date; random: () => number }) {
   const table = openTable(options);
   const { now, random } = options;
+  const read = new Map<string, Networks>();
+  const entering = new Map<string, Promise<{ group: number; groups: number }>>();
   let budget = { bytes: burstBytes, at: now().getTime() };
 
   return {
-    /** Keeps a refused request, if there is a place for it. Gives back the how-manieth of the hour it is at its source. */
-    async keepRefused(source: Origin, whole: Request, why: string): Promise<number | undefined> {
+    /**
+     * Keeps a refused request, if its origin has a place for it, and tells whether it did. Who floods us from a few
+     * networks displaces what came from these.
+     */
+    async keepRefused(source: Origin, whole: Request, why: string): Promise<boolean> {
       const request = cutBody(whole, maxKeptBytes);
       const reason = request === whole ? why : `${why}, without its body`;
-      if (!affords(request.body.length + 1_024)) return undefined;
+      if (!affords(1_024)) return false;
       const at = now();
       const hour = at.toISOString().slice(0, 13);
-      const counted = await table.update({
-        key: { source: countsOf(source.section), slot: hour },
-        expression: "SET expiresAt = :expiresAt ADD #total :one, #reason :one",
-        names: { "#total": "total", "#reason": `reason ${reason}` },
-        values: { ":expiresAt": expiry(at, keptDays), ":one": 1 },
-        giveBack: "ALL_NEW",
-      });
-      const { total } = z.object({ total: z.number() }).parse(counted);
-      for (const slot of slotsOf(total, random)) await put(source, `${hour} ${slot}`, request, reason, at);
-      return total;
+      const [isKept] = await Promise.all([
+        keepAt(source, request, reason, at),
+        countUp({ source: countsOf(source.section), slot: hour }, `reason ${reason}`, at),
+      ]);
+      return isKept;
     },
 
     /** Keeps an authentic request that could not be read: a stranger cannot make one, so there is a place for each. */
@@ -77,12 +75,7 @@ export function createQuarantine(options: TableOptions & { now: () => Date; rand
       const at = now();
       const hash = createHash("sha256").update(request.body).digest("hex").slice(0, 32);
       const hour = at.toISOString().slice(0, 13);
-      await table.update({
-        key: { source: countsOf(source.section), slot: hour },
-        expression: "SET expiresAt = :expiresAt ADD #reason :one",
-        names: { "#reason": `reason ${reason}` },
-        values: { ":expiresAt": expiry(at, keptDays), ":one": 1 },
-      });
+      await countUp({ source: countsOf(source.section), slot: hour }, `reason ${reason}`, at);
       await put(source, `${hour} authentic-${hash}`, cutBody(request, maxAuthenticBytes), reason, at);
     },
 
@@ -116,6 +109,70 @@ export function createQuarantine(options: TableOptions & { now: () => Date; rand
     forget: ({ source, slot }: Kept): Promise<void> => table.remove({ source, slot }),
   };
 
+  /** Puts a refused request at a place of its origin's, if there is one for it. */
+  async function keepAt(source: Origin, request: Request, reason: string, at: Date): Promise<boolean> {
+    const hour = at.toISOString().slice(0, 13);
+    const { group, groups } = await groupOf(source.section, hour, request.sourceIp, at);
+    const nth = await countUp({ source: originsOf(source.section), slot: `${hour} ${group}` }, "seen", at);
+    const place = placeOf({ group, groups, nth }, random);
+    if (place === undefined || !affords(request.body.length)) return false;
+    await put(source, `${hour} place-${String(place).padStart(4, "0")}`, request, reason, at);
+    return true;
+  }
+
+  /** Adds one to a count and gives it back. */
+  async function countUp(key: { source: string; slot: string }, name: string, at: Date): Promise<number> {
+    const counted = await table.update({
+      key,
+      expression: "SET expiresAt = :expiresAt ADD #count :one",
+      names: { "#count": name },
+      values: { ":expiresAt": expiry(at, keptDays), ":one": 1 },
+      giveBack: "ALL_NEW",
+    });
+    return z.number().parse(counted?.[name]);
+  }
+
+  /**
+   * The number that an origin has among those of this hour, in the order in which they came; and how many there are.
+   * No address is written: a hash of the network stands for it.
+   */
+  async function groupOf(section: string, hour: string, address: string | undefined, at: Date) {
+    const origin = `origin ${createHash("sha256").update(originOf(address)).digest("hex").slice(0, 16)}`;
+    const key = { source: originsOf(section), slot: hour };
+    const shared = { group: Number.parseInt(origin.slice(-8), 16) % maxGroups, groups: maxGroups };
+    const found = ({ groups, total }: Networks) => {
+      const group = groups.get(origin);
+      if (group !== undefined) return { group, groups: total };
+      return total >= maxGroups ? shared : undefined;
+    };
+    const known = read.get(section);
+    const isFresh = known?.hour === hour && at.getTime() - known.readAtMs < networksServeMs;
+    const cached = isFresh && known ? found(known) : undefined;
+    if (cached) return cached;
+
+    // Every write tells what is there: reading is not granted.
+    const write = async (expression: string, names: Record<string, string>, values: Record<string, unknown>) => {
+      const item = await table.update({ key, expression, names, values, giveBack: "ALL_NEW" });
+      const networks = readNetworks(item ?? {}, hour, at);
+      read.set(section, networks);
+      return networks;
+    };
+    const enter = async () => {
+      const there = found(await write("SET expiresAt = :expiresAt", {}, { ":expiresAt": expiry(at, keptDays) }));
+      if (there) return there;
+      // Who asks at the same time draws another number, and one of the same origin is left unused.
+      const { total } = await write("ADD #total :one", { "#total": "total" }, { ":one": 1 });
+      const number = { ":group": total - 1 };
+      return (
+        found(await write("SET #origin = if_not_exists(#origin, :group)", { "#origin": origin }, number)) ?? shared
+      );
+    };
+    const name = `${section} ${hour} ${origin}`;
+    const underWay = entering.get(name) ?? enter().finally(() => entering.delete(name));
+    entering.set(name, underWay);
+    return underWay;
+  }
+
   function put({ section, kept }: Origin, slot: string, request: Request, reason: string, at: Date) {
     const headers = (kept?.headers ?? []).flatMap((name) => {
       const value = request.headers[name];
@@ -141,20 +198,31 @@ export function createQuarantine(options: TableOptions & { now: () => Date; rand
 const cutBody = (request: Request, maxBytes: number): Request =>
   request.body.length > maxBytes ? { ...request, body: Buffer.alloc(0) } : request;
 
+/** Whether it was verified when it came, and only could not be read. */
+export const isKeptAsAuthentic = ({ slot }: Kept): boolean => slot.includes(" authentic-");
+
 /** The request as it came, to be verified again. */
 export function toRequest({ route, rawQuery, headers, body }: Kept): Request {
   return { route, id: undefined, rawQuery, body: Buffer.from(body), headers };
 }
 
-/**
- * Where the n-th refusal of an hour goes: the first ones and the last ones stay, and of those between a fair
- * sample. Whoever floods us displaces but themselves.
- */
-export function slotsOf(n: number, random: () => number): string[] {
-  if (n <= places.first) return [`first-${n}`];
-  const last = `last-${n % places.last}`;
-  const drawn = Math.floor(random() * n);
-  return drawn < places.sample ? [last, `sample-${drawn}`] : [last];
+/** Which origins have which places at one source in one hour, as they were last read. */
+interface Networks {
+  readonly hour: string;
+  readonly readAtMs: number;
+  readonly groups: ReadonlyMap<string, number>;
+  /** How many numbers were given out. */
+  readonly total: number;
+}
+
+const networksServeMs = 60_000;
+
+function readNetworks(item: Record<string, unknown>, hour: string, at: Date): Networks {
+  const groups = Object.entries(item).flatMap(([name, group]) =>
+    name.startsWith("origin ") ? [[name, Number(group)] as const] : [],
+  );
+  return { hour, readAtMs: at.getTime(), groups: new Map(groups), total: Math.min(maxGroups, Number(item.total ?? 0)) };
 }
 
 const countsOf = (source: string) => `${source} counts`;
+const originsOf = (source: string) => `${source} origins`;

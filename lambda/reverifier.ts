@@ -1,22 +1,30 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import middy from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import { type AcceptParts, accept, noteReturn } from "./accept.ts";
-import { atFirstCall, clientConfig, readSettings, readVariable } from "./environment.ts";
+import { atFirstCall, clientConfig, readSettings, readVariable, variables } from "./environment.ts";
 import { type Answer, answerError, json, toRequest as readEvent } from "./http.ts";
 import { createLedger } from "./ledger.ts";
 import { createLog } from "./log.ts";
 import { malformed, Problem } from "./problem.ts";
-import { createQuarantine, type HourCount, type Kept, type Quarantine, toRequest } from "./quarantine.ts";
+import {
+  createQuarantine,
+  type HourCount,
+  isKeptAsAuthentic,
+  type Kept,
+  type Quarantine,
+  toRequest,
+} from "./quarantine.ts";
 import { createQueue } from "./queue.ts";
 import { type ReceiveParts, receive, receiveWith } from "./receive.ts";
 import type { SourceName } from "./resignation.ts";
+import { createRespond, type RespondParts } from "./respond.ts";
 import { cachedSecret, type KeyRing, parseKeys } from "./secrets.ts";
-import { quarantineRoutes, routes } from "./sources/index.ts";
+import { quarantineRoutes, type Received, routes } from "./sources/index.ts";
 
-export interface ReverifierParts extends AcceptParts, Omit<ReceiveParts, "ledger"> {
+export interface ReverifierParts extends Omit<RespondParts, "quarantine">, Omit<ReceiveParts, "ledger" | "settings"> {
   readonly quarantine: Quarantine;
 }
 
@@ -28,6 +36,7 @@ const keptSources: readonly SourceName[] = [
 /** The operators' look at the quarantine: what was refused, counted, and once more with the keys of today. */
 export function createReverifier(parts: ReverifierParts) {
   const { quarantine, keys, log } = parts;
+  const { respond, passOn } = createRespond(parts);
 
   return middy()
     .use({
@@ -68,25 +77,37 @@ export function createReverifier(parts: ReverifierParts) {
     return { source, looked: items.length, verified, departures, ...(following && { next: following }) };
   }
 
-  /** Gives back how many departures it told of, or nothing if it still cannot be verified or read. */
+  /**
+   * Carries it out as the webhook would have, but for a departure, which waits for an operator. Gives back how many
+   * departures it told of, or nothing if it still cannot be verified or read.
+   */
   async function verifyAgain(kept: Kept, ring: KeyRing): Promise<number | undefined> {
     const source = routes.get(kept.route);
     if (!source) return undefined;
+    const request = toRequest(kept);
     try {
       // As at the time it came: what was too old then is too old for good.
-      const received = receiveWith(ring, source, toRequest(kept), parts.settings, new Date(kept.receivedAt));
-      if (received.kind === "answer") return received.keepAs ? undefined : 0;
-      if (received.kind !== "departures") return undefined;
-      const why = `Came at ${kept.receivedAt} and was not taken (${kept.reason}); verified since`;
-      const approvalNeeded = { heldFor: "reverified", why } as const;
-      for (const departure of received.departures) await accept(parts, { ...departure, approvalNeeded });
-      for (const back of received.returns ?? []) await noteReturn(parts, back);
-      return received.departures.length;
+      const received = receiveWith(ring, source, request, parts.settings, new Date(kept.receivedAt));
+      if (received.kind !== "answer" && received.kind !== "departures") return undefined;
+      if (received.kind === "answer" && received.keepAs) return undefined;
+      await respond(toReverified(received, kept), source, request);
+      // What was authentic when it came was passed on then.
+      if (!isKeptAsAuthentic(kept)) await passOn(source, request);
+      return received.kind === "departures" ? received.departures.length : 0;
     } catch (error) {
       if (error instanceof Problem) return undefined;
       throw error;
     }
   }
+}
+
+/** Of its departures none is carried out before an operator released it, and nobody waits for what becomes of them. */
+function toReverified(received: Received, { receivedAt, reason }: Kept): Received {
+  if (received.kind !== "departures") return received;
+  const why = `Came at ${receivedAt} and was not taken (${reason}); verified since`;
+  const approvalNeeded = { heldFor: "reverified", why } as const;
+  const departures = received.departures.map((departure) => ({ ...departure, approvalNeeded }));
+  return { ...received, departures, waitSeconds: 0 };
 }
 
 /** Where a page starts: a source, and the slot that the page before ended at. */
@@ -101,6 +122,7 @@ function readPosition(after = keptSources[0] as string): [SourceName, string | u
 export function connectReverifier(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const now = () => new Date();
   const client = new DynamoDBClient(clientConfig("reverifier"));
+  const sqs = new SQSClient(clientConfig("reverifier"));
   return createReverifier({
     ledger: createLedger({ client, table: readVariable(environment, "ledgerTable") }),
     quarantine: createQuarantine({
@@ -109,10 +131,10 @@ export function connectReverifier(environment: NodeJS.ProcessEnv, writeLog?: (li
       now,
       random: Math.random,
     }),
-    queue: createQueue({
-      client: new SQSClient(clientConfig("reverifier")),
-      url: readVariable(environment, "queueUrl"),
-    }),
+    queue: createQueue({ client: sqs, url: readVariable(environment, "queueUrl") }),
+    forwards: environment[variables.forwardsUrl]
+      ? createQueue({ client: sqs, url: readVariable(environment, "forwardsUrl") })
+      : undefined,
     keys: cachedSecret({
       client: new SecretsManagerClient(clientConfig("reverifier")),
       secretId: readVariable(environment, "keysSecretId"),
@@ -122,6 +144,8 @@ export function connectReverifier(environment: NodeJS.ProcessEnv, writeLog?: (li
     settings: readSettings(environment),
     log: createLog("reverifier", writeLog),
     now,
+    random: Math.random,
+    sleep: wait,
   });
 }
 

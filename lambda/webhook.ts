@@ -4,45 +4,29 @@ import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import middy from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import { type AcceptParts, accept, noteReturn, settleInquiry } from "./accept.ts";
-import { putBrakeOn } from "./departure/brake.ts";
-import {
-  atFirstCall,
-  clientConfig,
-  type RuntimeSettings,
-  readSettings,
-  readVariable,
-  variables,
-} from "./environment.ts";
-import { toForward } from "./forward.ts";
-import { type Answer, answerError, maxEventBytes, problemAnswer, type Request, toRequest } from "./http.ts";
+import { atFirstCall, clientConfig, readSettings, readVariable, variables } from "./environment.ts";
+import { answerError, maxEventBytes, problemAnswer, type Request, toRequest } from "./http.ts";
 import { createLedger } from "./ledger.ts";
-import { createHearing, createKeysWatch, startsToFail, talkative } from "./life.ts";
-import { countUnreadable, createLog, traceOf } from "./log.ts";
-import { findOrThrow, list, operate } from "./operate.ts";
-import { Problem } from "./problem.ts";
+import { createHearing, createKeysWatch, talkative } from "./life.ts";
+import { createLog, traceOf } from "./log.ts";
+import { Problem, unreadable } from "./problem.ts";
 import { createQuarantine, type Quarantine } from "./quarantine.ts";
-import { createQueue, type Queue } from "./queue.ts";
+import { createQueue } from "./queue.ts";
 import { receive } from "./receive.ts";
-import { postReply } from "./reply.ts";
-import { isUnderWay, type Resignation } from "./resignation.ts";
+import { createRespond, type RespondParts } from "./respond.ts";
 import { type CachedSecret, cachedSecret, type KeyRing, parseKeys } from "./secrets.ts";
-import { type Notice, type Received, routes, type Source } from "./sources/index.ts";
+import { routes, type Source } from "./sources/index.ts";
 
-export interface WebhookParts extends AcceptParts {
+export interface WebhookParts extends RespondParts {
   readonly keys: CachedSecret<KeyRing>;
   readonly quarantine: Pick<Quarantine, "keepRefused" | "keepAuthentic">;
-  /** Where a source's second listener is served from; absent where there is none. */
-  readonly forwards: Pick<Queue, "sendInOrder"> | undefined;
-  readonly settings: RuntimeSettings;
-  readonly random: () => number;
-  readonly sleep: (ms: number) => Promise<unknown>;
 }
 
 /** HTTP in: route → source → accept → answer. */
 export function createWebhook(parts: WebhookParts) {
-  const { ledger, keys, quarantine, forwards, settings, log, now, sleep } = parts;
-  const hear = createHearing(parts);
+  const { keys, quarantine, log, sleep } = parts;
+  const { respond, passOn } = createRespond(parts);
+  const { hear, refusals } = createHearing(parts);
   const watchKeys = createKeysWatch(parts);
 
   return middy({
@@ -60,14 +44,17 @@ export function createWebhook(parts: WebhookParts) {
       if (!source) throw new Problem("not_found");
       const request = await readWhole(source, event);
       const received = await receive(parts, source, request)
-        .catch(async (error) => {
+        .catch(async (given) => {
+          const error = isStranger(source, request, given) ? unreadable(given.reason ?? "no proof") : given;
           await keepRefused(source, request, error);
           throw error;
         })
         .finally(async () => watchKeys(await keys.read()));
       const isUrlCheck = received.kind === "answer" && received.isUrlCheck === true;
       const isUnproven = received.kind === "answer" && received.isUnproven === true;
-      const noted = isUnproven ? undefined : inTime(async () => hear(source.section, await keys.read(), isUrlCheck));
+      const noted = isUnproven
+        ? undefined
+        : inTime(sideNoteMs, async () => hear(source.section, await keys.read(), isUrlCheck));
       try {
         const answer = await respond(received, source, request);
         // After our own is durable. Where this fails the sender comes again, and both hear it.
@@ -105,106 +92,41 @@ export function createWebhook(parts: WebhookParts) {
       await quarantine.keepAuthentic(source, request, error.code);
       await passOn(source, request);
     }
-    if (!keptProblems.has(error.code) || error.isHopeless) return;
+    if (!keptProblems.has(error.code) || error.isHopeless || !source.hasProof(request)) return;
     const reason = error.code === "unauthorized" ? (error.reason ?? "") : error.code;
-    await inTime(async () => {
-      const nthOfHour = await quarantine.keepRefused(source, request, reason);
+    await inTime(refusedNoteMs, async () => {
       const facts = { source: source.section, reason };
-      if (nthOfHour === undefined) log.warn("A refused request was one too many to be kept", facts);
-      if (error.code !== "too_large" && (await startsToFail(parts, source.section, nthOfHour))) {
-        const message = "A source that worked until lately is refused: its keys were changed in its console";
+      const [isKept, hasStarted] = await Promise.all([
+        quarantine.keepRefused(source, request, reason),
+        error.code === "unauthorized" && refusals.note(source.section),
+      ]);
+      if (!isKept) log.warn("A refused request was one too many to be kept", facts);
+      if (hasStarted) {
+        const message = "A source that is usually heard was refused three times in a row; was a key changed?";
         log.count("StartedFailing", message, facts, "ERROR");
       }
     });
   }
 
-  /** Queues a verified request for the second listener of its source, where there is one. */
-  async function passOn({ section }: Source, request: Request): Promise<void> {
-    if ((section !== "lark" && section !== "wechatwork") || !settings[section].forwardTo) return;
-    const message = JSON.stringify(toForward(section, request, now()));
-    if (message.length < maxMessageBytes) await forwards?.sendInOrder(message, section);
-    else log.count("ForwardFailed", "A request is too large to be passed on", { source: section }, "ERROR");
-  }
-
   /** Waits no longer than a sender can; what fails here is told in the log. */
-  async function inTime(act: () => Promise<void>): Promise<void> {
+  async function inTime(ms: number, act: () => Promise<void>): Promise<void> {
     const done = act().catch((error) => log.error("A note could not be written", traceOf(error)));
-    await Promise.race([done, sleep(sideNoteMs)]);
-  }
-
-  async function respond(received: Received, source: Source, request: Request): Promise<Answer> {
-    switch (received.kind) {
-      case "answer":
-        tell(received.notices);
-        if (received.keepAs) await quarantine.keepAuthentic(source, request, received.keepAs);
-        if (received.renamed) await ledger.noteRename(received.renamed.former, received.renamed.next, now());
-        if (received.brakeOn) await putBrakeOn(parts, received.brakeOn);
-        if (received.reply) await postReply(parts, received.reply.url, received.reply.message);
-        return received.answer;
-      case "departures": {
-        await Promise.all((received.returns ?? []).map((back) => noteReturn(parts, back)));
-        const taken = await Promise.all(received.departures.map((departure) => accept(parts, departure)));
-        if (received.renamed) await ledger.noteRename(received.renamed.former, received.renamed.next, now());
-        tell(received.notices);
-        return received.answer(await Promise.all(taken.map((one) => outcomeOf(one, received.waitSeconds ?? 0))));
-      }
-      case "find":
-        return received.answer(await findOrThrow(ledger, received.id));
-      case "list":
-        return listReadable(received);
-      case "act":
-        return received.answer(await actAndTell(received));
-      case "ask":
-        await ledger.enterInquiry(received.inquiry);
-        await parts.queue.send(received.inquiry.id);
-        return received.answer;
-      case "settle":
-        if (!(await settleInquiry(parts, received))) await postReply(parts, received.replyUrl, received.settledBefore);
-        return received.answer;
-    }
-  }
-
-  async function actAndTell({ act, reply }: Extract<Received, { kind: "act" }>): Promise<Resignation> {
-    try {
-      const changed = await operate(parts, act);
-      if (reply) await postReply(parts, reply.url, reply.message(changed));
-      return changed;
-    } catch (error) {
-      if (reply && error instanceof Problem) await postReply(parts, reply.url, reply.problem(error));
-      throw error;
-    }
-  }
-
-  async function listReadable({ query, cursor, answer }: Extract<Received, { kind: "list" }>): Promise<Answer> {
-    const { items, nextCursor, unreadable } = await list(ledger, { ...query, now: now() }, cursor);
-    for (const id of unreadable) countUnreadable(log, id);
-    return answer(items, nextCursor, unreadable);
-  }
-
-  /** The resignation as it is when something came of it, or when the time is over. */
-  async function outcomeOf(taken: Resignation, waitSeconds: number): Promise<Resignation> {
-    const until = now().getTime() + waitSeconds * 1000;
-    let latest = taken;
-    while (isUnderWay(latest) && now().getTime() < until) {
-      await sleep(200);
-      latest = (await ledger.get(taken.id)) ?? latest;
-    }
-    return latest;
-  }
-
-  function tell(notices: readonly Notice[] = []): void {
-    for (const { metric, message, facts, level = "ERROR" } of notices) log.count(metric, message, facts, level);
+    await Promise.race([done, sleep(ms)]);
   }
 }
+
+/** Refused, and without so much as the fields of a proof: junk, that looks to its sender like any other refusal. */
+const isStranger = (source: Source, request: Request, error: unknown): error is Problem =>
+  error instanceof Problem && error.code === "unauthorized" && !source.hasProof(request);
 
 /** Other keys, none that are wrong, or more room may make an event of these. */
 const keptProblems: ReadonlySet<string> = new Set(["unauthorized", "keys_not_filled_in", "too_large"]);
 
-/** SQS took no longer message for many years. */
-const maxMessageBytes = 256 * 1024;
-
 /** What notes on the side may add to an answer. */
 const sideNoteMs = 300;
+
+/** Who is refused can wait: what may be a departure is kept first, and no sender gives up within a second. */
+const refusedNoteMs = 1_000;
 
 /** Builds the function from its environment. */
 export function connectWebhook(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {

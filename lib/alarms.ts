@@ -126,7 +126,11 @@ export const counted: Partial<Record<MetricName, { threshold: number; periodMinu
     threshold: 1,
     advice: "GenAuth refuses our token: put a valid one into the token secret. Nothing is lost meanwhile.",
   },
-  KeysNotFilledIn: { threshold: 1, advice: "A source's keys are missing or wrong; the webhook's log names the field." },
+  KeysNotFilledIn: {
+    threshold: 1,
+    advice:
+      "A section, caller or field of the webhook keys is missing, wrong or unknown; the webhook's log names it. The others serve.",
+  },
   UnusableDeparture: {
     threshold: 1,
     advice:
@@ -150,12 +154,12 @@ export const counted: Partial<Record<MetricName, { threshold: number; periodMinu
     threshold: 3,
     periodMinutes: 60,
     advice:
-      "Requests fail verification: keys were changed in a console, or somebody is trying. Mend the keys, then reverify.",
+      "Requests with a proof of the right form fail verification: keys were changed in a console, or somebody is trying. Mend the keys, then reverify.",
   },
   StartedFailing: {
     threshold: 1,
     advice:
-      "A source that worked until lately is refused: its keys were changed in its console. Mend the secret, then reverify.",
+      "A source that is usually heard was refused three times in a row; was a key changed? If so mend the secret, then reverify.",
   },
   ClockDrift: {
     threshold: 3,

@@ -89,13 +89,14 @@ export class ResignWebhook extends Construct {
 
     this.reverifier = createFunction(
       "Reverifier",
-      { ...environment, ...received, ...ledger, ...queue },
+      { ...environment, ...received, ...ledger, ...queue, ...forwarding?.environment },
       { timeoutSeconds: answerSeconds },
     );
     allow(this.reverifier, ["secretsmanager:GetSecretValue"], this.keys.secretArn);
     allow(this.reverifier, ["dynamodb:DeleteItem", "dynamodb:Query"], this.quarantine.tableArn);
     allow(this.reverifier, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
     allow(this.reverifier, ["sqs:SendMessage"], this.queue.queueArn);
+    if (forwarding) allow(this.reverifier, ["sqs:SendMessage"], forwarding.queue.queueArn);
 
     this.resigner = createFunction("Resigner", {
       ...environment,

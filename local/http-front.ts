@@ -44,7 +44,9 @@ function isDecodable(url: string): boolean {
 
 /** A request in payload format 2.0; `undefined` where it is none of the routes. */
 export function toEvent(
-  request: Pick<IncomingMessage, "method" | "url" | "headersDistinct">,
+  request: Pick<IncomingMessage, "method" | "url" | "headersDistinct"> & {
+    socket?: { remoteAddress?: string | undefined };
+  },
   body: Buffer,
   routes: readonly string[],
 ): APIGatewayProxyEventV2 | undefined {
@@ -65,6 +67,7 @@ export function toEvent(
     rawPath,
     rawQueryString,
     headers,
+    requestContext: { http: { sourceIp: request.socket?.remoteAddress ?? "127.0.0.1" } },
     ...(matched.id !== undefined && { pathParameters: { id: matched.id } }),
     queryStringParameters: Object.fromEntries(new URLSearchParams(rawQueryString)),
     isBase64Encoded: !isText && body.length > 0,

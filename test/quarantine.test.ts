@@ -2,10 +2,15 @@
 import { DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createQuarantine, slotsOf } from "../lambda/quarantine.ts";
+import { maxGroups, originOf, placeOf, places } from "../lambda/places.ts";
+import { createQuarantine } from "../lambda/quarantine.ts";
+import { routes } from "../lambda/sources/index.ts";
 import { lark } from "../lambda/sources/lark.ts";
+import { connectWebhook } from "../lambda/webhook.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
+import { toEvent } from "../local/http-front.ts";
+import { listen, readBody, serve } from "../local/listen.ts";
 import {
   larkDeleted,
   type SignedRequest,
@@ -71,7 +76,7 @@ const kept = async () => {
   const { Items = [] } = await new DynamoDBClient().send(
     new ScanCommand({ TableName: stack.environment.QUARANTINE_TABLE, ConsistentRead: true }),
   );
-  return Items.filter(({ slot }) => slot?.S?.includes(" "));
+  return Items.filter(({ slot }) => / (place|authentic)-/.test(slot?.S ?? ""));
 };
 
 /** The functions notice other keys half a minute after they last looked: here by starting anew. */
@@ -90,8 +95,8 @@ async function mendKeys() {
 const metrics = () => lines.flatMap((line) => JSON.parse(line)._aws?.CloudWatchMetrics[0].Metrics[0].Name ?? []);
 
 async function sendAll(requests: SignedRequest[]) {
-  for (let start = 0; start < requests.length; start += 20) {
-    const answers = await Promise.all(requests.slice(start, start + 20).map((one) => send(one, stack.url)));
+  for (let start = 0; start < requests.length; start += 10) {
+    const answers = await Promise.all(requests.slice(start, start + 10).map((one) => send(one, stack.url)));
     for (const { status } of answers) expect(status).toBe(401);
   }
 }
@@ -108,6 +113,7 @@ describe("keys were wrong, and are mended", () => {
     ];
     // WeCom and Lark repeat what was refused.
     await sendAll([...requests, ...requests.slice(0, 5)]);
+    await expect.poll(async () => (await kept()).length, { timeout: 10_000 }).toBe(95);
     await mendKeys();
 
     expect(await reverify()).toMatchObject({ looked: 95, verified: 95, departures: 95 });
@@ -129,18 +135,37 @@ describe("keys were wrong, and are mended", () => {
     await expect.poll(() => genauth.calls().length, { timeout: 10_000 }).toBe(1);
   });
 
-  test("a flood of 10,000 forgeries costs bounded storage, and none of the 30 that came first or last", async () => {
+  test("a flood from 100 networks costs bounded storage, and nobody who left meanwhile is lost", async () => {
     await start();
-    const forged = signLark(larkDeleted({ open_id: "ou_forged" }, { token: "no token" }), { encryptKey: "no key" });
-    await sendAll(people.map((n) => fromLark(`ou_demo_${n}`)));
-    await sendAll(Array.from({ length: 10_000 }, () => forged));
-    await sendAll(people.map((n) => fromLark(`ou_demo_${n + 100}`)));
-
-    // An hour may have turned meanwhile.
-    expect((await kept()).length).toBeLessThanOrEqual(200);
+    const call = connectWebhook(stack.environment);
+    const sendFrom = async (address: string, { method, path, headers, body }: SignedRequest) => {
+      const headersDistinct = Object.fromEntries(
+        Object.entries(headers).map(([name, value]) => [name.toLowerCase(), [value]]),
+      );
+      const request = { method, url: path, headersDistinct, socket: { remoteAddress: address } };
+      const event = toEvent(request, Buffer.from(body), [...routes.keys()]);
+      const answer = await call(event as never, { getRemainingTimeInMillis: () => 29_000 } as never);
+      expect(answer.statusCode).toBe(401);
+    };
+    const forged = signWechatwork(wechatworkDeleted("forged", "wwlocal"), {
+      ...newKeys().wechatwork,
+      receiveId: "wwlocal",
+    });
+    // WeCom tries three times.
+    for (const n of people.slice(0, 6)) {
+      await Promise.all([1, 2, 3].map(() => sendFrom("203.205.1.9", fromWechatwork(`demo_${n}`))));
+      // One that floods us alone, and a hundred that do it together.
+      await Promise.all(Array.from({ length: 12 }, (_, i) => sendFrom(`198.51.100.${i}`, forged)));
+      await Promise.all(Array.from({ length: 17 }, (_, i) => sendFrom(`10.${n}.${i}.1`, forged)));
+    }
+    expect((await kept()).length).toBeLessThanOrEqual(18 + 64 + 102);
     await mendKeys();
-    expect(await reverify()).toMatchObject({ verified: 60, departures: 60 });
-  }, 120_000);
+    const { departures } = await reverify();
+    expect(departures).toBe(18);
+    const held = await stack.ledger.list({ status: "held", now: new Date(), limit: 100 });
+    const accepted = await stack.ledger.list({ status: "accepted", now: new Date(), limit: 100 });
+    expect(new Set([...held.items, ...accepted.items].map(({ userId }) => userId)).size).toBe(6);
+  }, 30_000);
 
   test("the sender sees the same 401, whether it is kept or not", async () => {
     await start();
@@ -225,39 +250,228 @@ test("what is authentic and cannot be read is kept, each once, and alarmed", asy
   expect(await reverify()).toMatchObject({ looked: 2, verified: 0 });
 });
 
-test("a source that worked until lately and fails now raises its own alarm, once an hour", async () => {
-  await start(keys);
-  expect((await send(fromLark("ou_demo_1"), stack.url)).status).toBe(200);
-  const forged = signLark(larkDeleted({ open_id: "ou_demo_2" }, { token: "other" }), { encryptKey: "other" });
-  await sendAll([forged, forged, forged]);
-  expect(metrics().filter((name) => name === "StartedFailing").length).toBeGreaterThanOrEqual(1);
-  expect(metrics().filter((name) => name === "StartedFailing").length).toBeLessThanOrEqual(2);
+describe("what is verified again is carried out whole", () => {
+  const tables = () => {
+    const { QUARANTINE_TABLE: quarantine, LEDGER_TABLE: ledger } = stack.environment;
+    return { ledger: ledger as string, quarantine: quarantine as string };
+  };
+  /** Refused with other keys, then verified again with ours. */
+  async function refuseThenReverify(requests: SignedRequest[], settings: object = {}) {
+    await start(wrongKeys, settings);
+    await sendAll(requests);
+    await expect.poll(async () => (await kept()).length, { timeout: 5_000 }).toBe(requests.length);
+    const former = tables();
+    await stack.close();
+    lines = [];
+    const writeLog = (line: string) => void lines.push(line);
+    stack = await startStack({ aws, genauth, keys, settings, writeLog, tables: former });
+    expect(await reverify()).toMatchObject({ looked: requests.length, verified: requests.length });
+    expect(await kept()).toEqual([]);
+  }
+  const lark = (event: object) => signLark(event as never, keys.lark);
+  const event = (type: string, changes: object = {}) => {
+    const { header, ...rest } = larkDeleted({ open_id: "ou_demo_1" }, { token: keys.lark.verificationToken });
+    return { ...rest, header: { ...header, event_id: type, event_type: type }, ...changes };
+  };
+
+  test("a rename at WeCom is noted and told of, and who left under the new id is held", async () => {
+    const xml = wechatworkDeleted("demo_1", "wwlocal")
+      .replace("delete_user", "update_user")
+      .replace("</xml>", "<NewUserID><![CDATA[zhang.san]]></NewUserID></xml>");
+    await refuseThenReverify([signWechatwork(xml, { ...keys.wechatwork, receiveId: "wwlocal" })]);
+    expect(metrics()).toContain("Renamed");
+    const left = wechatworkDeleted("zhang.san", "wwlocal");
+    await send(signWechatwork(left, { ...keys.wechatwork, receiveId: "wwlocal" }), stack.url);
+    const find = async () =>
+      (await stack.ledger.list({ userId: "wechatwork:zhang.san", now: new Date(), limit: 1 })).items[0];
+    await expect.poll(find, { timeout: 10_000 }).toMatchObject({ status: "held", heldFor: "renamed" });
+  });
+
+  test("a return is noted, fewer people in Lark's scope put the brake on, and both are told of", async () => {
+    const removed = { departments: [], user_groups: [], users: [{ open_id: "ou_demo_2" }] };
+    await refuseThenReverify([
+      lark(event("contact.user.created_v3")),
+      lark(event("contact.scope.updated_v3", { event: { removed } })),
+    ]);
+    expect(metrics()).toEqual(expect.arrayContaining(["Returned", "ScopeNarrowed"]));
+    expect((await stack.ledger.readBrake("brake")).putOn).toBeDefined();
+  });
+
+  test("the second listener hears of it as of any other, and a departure is held", async () => {
+    const passed: string[] = [];
+    const { url, close } = await listen(
+      serve(async (request, response) => {
+        passed.push((await readBody(request))?.toString() ?? "");
+        response.writeHead(200).end();
+      }),
+      0,
+    );
+    const requests = [fromLark("ou_demo_1"), lark(event("contact.user.created_v3"))];
+    await refuseThenReverify(requests, { lark: { forwardTo: url }, forwardToPrivate: true });
+    await expect.poll(() => passed.length, { timeout: 10_000 }).toBe(2);
+    expect(passed.toSorted()).toEqual(requests.map(({ body }) => String(body)).toSorted());
+    expect(genauth.calls()).toEqual([]);
+    await close();
+  });
+});
+
+describe("a source that is usually heard", () => {
+  const forged = () => signLark(larkDeleted({ open_id: "ou_demo_2" }, { token: "other" }), { encryptKey: "other" });
+  const count = (name: string) => metrics().filter((one) => one === name).length;
+  const refuse = async (times: number, request = forged()) => {
+    for (let n = 0; n < times; n += 1) expect((await send(request, stack.url)).status).toBe(401);
+  };
+  const verify = async () => expect((await send(fromLark("ou_demo_1"), stack.url)).status).toBe(200);
+
+  test("and is refused three times in a row raises its own alarm, once", async () => {
+    await start(keys);
+    await verify();
+    await refuse(2);
+    expect(count("StartedFailing")).toBe(0);
+    await refuse(5);
+    expect(count("StartedFailing")).toBe(1);
+    const [line] = lines.map((one) => JSON.parse(one)).filter(({ StartedFailing }) => StartedFailing);
+    expect(line.message).toContain("refused three times in a row; was a key changed?");
+    await verify();
+    await refuse(3);
+    expect(count("StartedFailing")).toBe(2);
+  });
+
+  test("and is verified in between raises none", async () => {
+    await start(keys);
+    for (let round = 0; round < 4; round += 1) {
+      await verify();
+      await refuse(2);
+    }
+    expect(count("StartedFailing")).toBe(0);
+    expect(count("Refused")).toBe(8);
+  });
+
+  test("raises none for a stranger's junk, which counts as nothing; and junk hides no real change", async () => {
+    await start(keys);
+    await verify();
+    const hostile = { method: "POST", path: "/lark", headers: {}, body: "x" } as SignedRequest;
+    const all = [
+      hostile,
+      { ...hostile, body: "{}" },
+      { ...hostile, body: '{"encrypt":""}' },
+      { ...hostile, headers: { "x-lark-signature": "short" } },
+      { ...hostile, path: "/wechatwork" },
+      { ...hostile, path: "/wechatwork?msg_signature=&timestamp=1&nonce=2" },
+      { ...hostile, path: "/slack/commands" },
+      { ...hostile, path: "/slack/interactions" },
+    ];
+    for (const junk of all) await send(junk, stack.url);
+    for (const junk of all) await send(junk, stack.url);
+    expect([count("Refused"), count("StartedFailing")]).toEqual([0, 0]);
+    expect(await kept()).toEqual([]);
+    await refuse(3);
+    expect([count("Refused"), count("StartedFailing")]).toEqual([3, 1]);
+  });
+
+  test("and is refused once, as by the forgery that npm start plays, raises none", async () => {
+    await start(keys);
+    await verify();
+    await refuse(1);
+    await verify();
+    expect(count("StartedFailing")).toBe(0);
+  });
 });
 
 test("a source that never worked raises no alarm of that kind", async () => {
   await start();
-  await sendAll([fromLark("ou_demo_1")]);
+  await sendAll([1, 2, 3, 4].map(() => fromLark("ou_demo_1")));
   expect(metrics()).not.toContain("StartedFailing");
 });
 
 describe("places", () => {
-  test("are 100 at the most for any number, and the first and last 40 keep theirs", () => {
+  /** Always the same numbers. */
+  const seeded = (seed: number) => {
+    let state = seed >>> 0;
+    return () => {
+      state = (state * 1_664_525 + 1_013_904_223) >>> 0;
+      return state / 2 ** 32;
+    };
+  };
+
+  /** One hour: the share of twelve departures, three tries each from one network, of which a try is left. */
+  function surviving(junk: number, origins: number, seed: number): number {
+    const random = seeded(seed);
+    const places = new Map<number, number>();
+    const groups = new Map<string, { group: number; nth: number }>();
+    const arrivals = [
+      ...Array.from({ length: junk }, () => ({
+        at: random(),
+        origin: `junk ${Math.floor(random() * origins)}`,
+        who: -1,
+      })),
+      ...Array.from({ length: 12 }, () => random() * 0.99).flatMap((at, who) =>
+        [0, 0.001, 0.002].map((later) => ({ at: at + later, origin: "WeCom", who })),
+      ),
+    ].toSorted((one, other) => one.at - other.at);
+    for (const { origin, who } of arrivals) {
+      const size = groups.size;
+      // Whoever comes when all have a place shares one.
+      const name = groups.has(origin) || size < maxGroups ? origin : [...groups.keys()][Math.floor(random() * size)];
+      const known = groups.get(name as string) ?? { group: size, nth: 0 };
+      const next = { ...known, nth: known.nth + 1 };
+      groups.set(name as string, next);
+      const place = placeOf({ ...next, groups: groups.size }, random);
+      if (place !== undefined) places.set(place, who);
+    }
+    return new Set([...places.values()].filter((who) => who >= 0)).size / 12;
+  }
+  const average = (junk: number, origins: number) => {
+    const runs = [1, 2, 3, 4, 5, 6].map((seed) => surviving(junk, origins, seed));
+    return runs.reduce((sum, one) => sum + one, 0) / runs.length;
+  };
+
+  test.each([
+    [60, 1],
+    [360, 1],
+    [3_600, 1],
+    [36_000, 1],
+    [36_000, 10],
+    [360, 100],
+    [3_600, 100],
+    [36_000, 100],
+    [36_000, 200],
+  ])("of %i junk requests an hour from %i networks leave 95 of 100 departures and more", (junk, origins) => {
+    expect(average(junk, origins)).toBeGreaterThanOrEqual(0.95);
+  });
+
+  test("are bounded, an origin's own are few, and those of two origins are never the same", () => {
+    const numbers = fc.record({
+      groups: fc.integer({ min: 1, max: maxGroups }),
+      nth: fc.integer({ min: 1, max: 100_000 }),
+      seed: fc.integer(),
+    });
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 3_000 }), fc.integer(), (total, seed) => {
-        let state = seed >>> 0;
-        const random = () => {
-          state = (state * 1_664_525 + 1_013_904_223) >>> 0;
-          return state / 2 ** 32;
-        };
-        const places = new Map<string, number>();
-        for (let n = 1; n <= total; n += 1) for (const slot of slotsOf(n, random)) places.set(slot, n);
-        expect(places.size).toBeLessThanOrEqual(100);
-        const stay = new Set(places.values());
-        for (let n = 1; n <= Math.min(40, total); n += 1) expect(stay.has(n)).toBe(true);
-        for (let n = Math.max(1, total - 39); n <= total; n += 1) expect(stay.has(n)).toBe(true);
+      fc.property(numbers, fc.nat(), ({ groups, nth, seed }, one) => {
+        const group = one % groups;
+        const place = placeOf({ group, groups, nth }, seeded(seed));
+        if (nth <= 32) expect(place).toBeDefined();
+        if (place === undefined) return;
+        expect(place).toBeLessThan(places);
+        const shares = Math.max(128, 2 ** Math.ceil(Math.log2(groups)));
+        expect(place % shares).toBe(group);
       }),
-      { numRuns: 50 },
     );
+  });
+
+  test.each([
+    ["203.0.113.7", "203.0.113.0/24"],
+    ["203.0.113.250", "203.0.113.0/24"],
+    ["::ffff:203.0.113.7", "203.0.113.0/24"],
+    ["2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"],
+    ["2001:0db8:0001::6", "2001:db8:1::/48"],
+    ["2001:db8::1", "2001:db8:0::/48"],
+    ["::1", "0:0:0::/48"],
+    ["64:ff9b::203.0.113.7", "64:ff9b:0::/48"],
+    ["nonsense", "unknown"],
+    [undefined, "unknown"],
+  ])("of %s are those of %s", (address, origin) => {
+    expect(originOf(address)).toBe(origin);
   });
 
   test("writing is capped in bytes: where a large request no longer finds room, a small one does", async () => {
@@ -266,12 +480,18 @@ describe("places", () => {
     let nowMs = Date.now();
     const options = { client: new DynamoDBClient(), table: "capped", random: Math.random };
     const quarantine = createQuarantine({ ...options, now: () => new Date(nowMs) });
-    const request = (bytes: number) => ({ ...toRequest(fromLark("ou_1")), body: Buffer.alloc(bytes) });
+    let networks = 0;
+    /** From so many networks that there is a place for each. */
+    const request = (bytes: number) => {
+      networks += 1;
+      const sourceIp = `10.0.${Math.floor(networks / 60)}.1`;
+      return { ...toRequest(fromLark("ou_1")), body: Buffer.alloc(bytes), sourceIp };
+    };
     let kept = 0;
     while (await quarantine.keepRefused(lark, request(64 * 1024), "signature")) kept += 1;
     expect(kept).toBe(Math.floor((16 * 1024) / 65));
-    expect(await quarantine.keepRefused(lark, request(1_000), "signature")).toBeDefined();
+    expect(await quarantine.keepRefused(lark, request(1_000), "signature")).toBe(true);
     nowMs += 1_000;
-    expect(await quarantine.keepRefused(lark, request(64 * 1024), "signature")).toBeDefined();
+    expect(await quarantine.keepRefused(lark, request(64 * 1024), "signature")).toBe(true);
   });
 });

@@ -70,9 +70,10 @@ async function sweepInDays(days: number, changes: object = {}) {
   return { emitted, told };
 }
 
-test("a source that is on and has sent nothing for silenceDays raises the alarm; a URL check is life", async () => {
+test("a source that is on and has sent nothing for silenceDays raises the alarm", async () => {
   await start();
-  expect((await send(signWechatworkCheck("1616140317555161061", wechatworkKeys), stack.url)).status).toBe(200);
+  await fromWechatwork(wechatworkDeleted("demo_1", "wwlocal"));
+  await outcomeOf("wechatwork:demo_1");
   expect((await sweepInDays(13.9)).emitted).toEqual([]);
   const silent = [
     { name: "Silent", source: "lark" },
@@ -83,6 +84,19 @@ test("a source that is on and has sent nothing for silenceDays raises the alarm;
   expect((await sweepInDays(400, { silenceDays: 0 })).emitted).toEqual([]);
   expect((await sweepInDays(3.1, { silenceDays: 3 })).emitted).toEqual(silent);
   expect(counted.Silent).toBeDefined();
+});
+
+test("a URL check that is replayed is no life: the alarm goes by what nobody can replay", async () => {
+  await start();
+  const check = signWechatworkCheck("1616140317555161061", wechatworkKeys);
+  expect((await send(check, stack.url)).status).toBe(200);
+  const first = await stack.ledger.readLife("wechatwork");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect((await send(check, stack.url)).status).toBe(200);
+  const again = await stack.ledger.readLife("wechatwork");
+  expect(again?.heardAt).toBe(first?.heardAt);
+  // Whoever sits at the console and waits does hear of it.
+  expect(again?.heard).not.toBe(first?.heard);
 });
 
 test("a source whose keys are not there may be silent", async () => {

@@ -12,7 +12,7 @@ import { type Departure, holds, operatorView, type Resignation, type Status, sta
 import { apiKeyBytes, type Keys } from "../secrets.ts";
 import { missingText, type ReadId, readParts, readRelation } from "./ids.ts";
 import type { ActName, Context, Received, Review, Source } from "./index.ts";
-import { findEvery, isSame, sha256, strictBase64 } from "./proof.ts";
+import { findEvery, hasAll, isSame, sha256, strictBase64 } from "./proof.ts";
 
 export const api: Source<"api"> = {
   section: "api",
@@ -25,6 +25,7 @@ export const api: Source<"api"> = {
     "POST /resignations/{id}/retry": act("retry"),
     "POST /resignations/{id}/acknowledge": act("acknowledge"),
   },
+  hasProof,
   kept: {
     route: "POST /resignations",
     headers: ["webhook-id", "webhook-timestamp", "webhook-signature", "content-type"],
@@ -35,7 +36,12 @@ export const api: Source<"api"> = {
 export const quarantine: Source<"api", Review> = {
   section: "api",
   routes: { "GET /quarantine": count, "POST /quarantine/reverify": reverify },
+  hasProof,
 };
+
+function hasProof({ headers }: Request): boolean {
+  return hasAll(headers, "webhook-id", "webhook-timestamp", "webhook-signature");
+}
 
 const proposed = { heldFor: "proposed", why: "Proposed by a reconciliation" } as const;
 

@@ -131,6 +131,8 @@ export interface Source<S extends keyof Keys = keyof Keys, R = Received> {
   /** The section of the keys that it needs. Where that is absent, the source is off. */
   readonly section: S;
   readonly routes: Readonly<Record<string, (request: Request, context: Context<S>) => R>>;
+  /** Whether a request has the fields of a proof, right or wrong: without them no key could ever verify it. */
+  readonly hasProof: (request: Request) => boolean;
   /** Where departures come in, and the headers of the proof: what is kept to be verified again with other keys. */
   readonly kept?: { readonly route: string; readonly headers: readonly string[] };
 }

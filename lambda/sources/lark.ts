@@ -14,6 +14,7 @@ import { findEvery, isSame, isSameDigest, openAes, sha256, strictBase64 } from "
 export const lark: Source<"lark"> = {
   section: "lark",
   routes: { "POST /lark": receive },
+  hasProof,
   kept: {
     route: "POST /lark",
     headers: ["x-lark-signature", "x-lark-request-timestamp", "x-lark-request-nonce", "content-type"],
@@ -34,6 +35,19 @@ function receive(request: Request, context: Context<"lark">): Received {
 }
 
 type Content = Record<string, unknown>;
+
+/** A signature, something encrypted, or where neither is used a verification token. */
+function hasProof({ headers, body }: Request): boolean {
+  if (headers["x-lark-signature"]) return true;
+  try {
+    const { encrypt, token, header } = parseContent(body);
+    return [encrypt, token, (header as Content | null | undefined)?.token].some(
+      (field) => typeof field === "string" && field !== "",
+    );
+  } catch {
+    return false;
+  }
+}
 
 /**
  * Lark sends the URL check unsigned even where an encrypt key is set; there the decryption is the proof. An

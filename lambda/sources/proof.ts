@@ -28,6 +28,10 @@ export function findEvery<T>(candidates: readonly T[], serves: (candidate: T) =>
   return candidates.filter(serves)[0];
 }
 
+/** Whether all of these headers are there. */
+export const hasAll = (headers: Readonly<Record<string, string | undefined>>, ...names: string[]): boolean =>
+  names.every((name) => headers[name]);
+
 /** The bytes of canonical base64; `undefined` for text that Node's lenient decoder would read all the same. */
 export function strictBase64(encoded: string): Buffer | undefined {
   const bytes = Buffer.from(encoded, "base64");

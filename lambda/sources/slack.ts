@@ -11,12 +11,13 @@ import { malformed, type Problem, refused } from "../problem.ts";
 import { isStatus, statuses } from "../resignation.ts";
 import { type ReadId, readRelation } from "./ids.ts";
 import type { ActName, Context, Notice, Received, Source } from "./index.ts";
-import { findEvery, isSameDigest, sha256 } from "./proof.ts";
+import { findEvery, hasAll, isSameDigest, sha256 } from "./proof.ts";
 import { decided, ephemeralNote, escapeText, explain, help, line, lines, unescapeText } from "./slack-messages.ts";
 
 export const slack: Source<"slack"> = {
   section: "slack",
   routes: { "POST /slack/commands": receiveCommand, "POST /slack/interactions": receiveClick },
+  hasProof: ({ headers }) => hasAll(headers, "x-slack-signature", "x-slack-request-timestamp"),
 };
 
 const toleranceSeconds = 300;

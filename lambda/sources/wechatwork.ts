@@ -16,6 +16,7 @@ import { readElements, readXml } from "./xml.ts";
 export const wechatwork: Source<"wechatwork"> = {
   section: "wechatwork",
   routes: { "GET /wechatwork": checkUrl, "POST /wechatwork": receive },
+  hasProof: ({ rawQuery }) => /(^|&)msg_signature=[^&]/.test(rawQuery),
   kept: { route: "POST /wechatwork", headers: ["content-type"] },
 };
 
