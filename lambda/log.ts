@@ -26,6 +26,7 @@ export type Metric =
   | "Unconfirmed"
   | "NoticeFailed"
   | "TargetsWrong"
+  | "HeadcountUnknown"
   | "Forwarded"
   | "ForwardFailed"
   | "Swept"

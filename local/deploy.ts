@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import { folder, readJson, readKeys } from "./files.ts";
+import { folder, readKeys } from "./files.ts";
 import { simulatorCredentials, startGenAuthSimulator } from "./genauth-simulator.ts";
 import { startMinistack } from "./ministack.ts";
 import { startNoticeStandIns, toLine } from "./notice-stand-ins.ts";
-import { localSettings, withSecondListener } from "./stack.ts";
+import { localSettings, readLocalSettings, withSecondListener } from "./stack.ts";
 
 const outputsFile = `${folder}/outputs.json`;
 const keysFile = process.env.LOCAL_KEYS ?? `${folder}/keys.json`;
@@ -14,7 +14,7 @@ const logFile = `${folder}/ministack.log`;
 /** `npm run deploy:local`: the real template by the real `cdk deploy`, into an AWS on this machine. */
 async function deployLocal(): Promise<number> {
   const keys = readKeys();
-  const settings = process.env.LOCAL_SETTINGS ? readJson(process.env.LOCAL_SETTINGS, "settings") : {};
+  const settings = readLocalSettings();
   mkdirSync(folder, { recursive: true });
   writeFileSync(logFile, "");
   const genauth = await startGenAuthSimulator({
