@@ -29,6 +29,7 @@ export type Metric =
   | "Unconfirmed"
   | "NoticeFailed"
   | "TargetsWrong"
+  | "HeadcountUnknown"
   | "Forwarded"
   | "ForwardFailed"
   | "Swept"

@@ -185,6 +185,11 @@ export const counted: Partial<Record<MetricName, { threshold: number; periodMinu
     advice:
       "A notice was given up: its target refuses it. Check the address in the targets secret. No resignation is affected.",
   },
+  HeadcountUnknown: {
+    threshold: 1,
+    advice:
+      "GenAuth does not tell how many people there are, so that only a few a day go through by themselves: grant the right to list users, or set brake.headcount.",
+  },
   TargetsWrong: {
     threshold: 1,
     advice: "Notices cannot be told: a section of the targets secret is wrong. The notifier's log names the field.",

@@ -12,7 +12,7 @@ import { Alarms } from "./alarms.ts";
 import { createApi } from "./api.ts";
 import { Dashboard } from "./dashboard.ts";
 import { allow, partsOf } from "./parts.ts";
-import { parseSettings, type ResignWebhookProps } from "./settings.ts";
+import { parseSettings, type ResignWebhookProps, warningsOf } from "./settings.ts";
 
 /** The way a departure travels: API Gateway → webhook → queue → resigner → GenAuth, with the ledger beside it. */
 export class ResignWebhook extends Construct {
@@ -162,6 +162,9 @@ export class ResignWebhook extends Construct {
     });
     new Dashboard(this, "Dashboard", { api, queue: this.queue, deadLetters: this.deadLetters, functions });
 
+    for (const [index, message] of warningsOf(settings).entries()) {
+      Annotations.of(this).addWarningV2(`settings-${index}`, message);
+    }
     if (settings.genauth.userPoolId === "your-user-pool-id") {
       Annotations.of(this).addWarningV2("user-pool-id", "genauth.userPoolId in cdk.json is still the example's");
     }

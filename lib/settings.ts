@@ -160,6 +160,9 @@ const forwardTo = z
   .string()
   .refine((address) => isSafeAddress(address, true), "must be https://…, as in https://sync.example.com/lark");
 
+/** Thirty days: who left before may long have been hired again. */
+const maxEventAgeSeconds = 2_592_000;
+
 const schema = z
   .strictObject({
     genauth: z.strictObject({
@@ -201,7 +204,13 @@ const schema = z
       })
       .prefault({}),
     protected: z
-      .array(text.regex(/^[a-z][a-z0-9-]*:/, 'must begin with a provider, as in "lark:ou_1" or "wechatwork:svc-*"'))
+      .array(
+        text
+          .regex(/^[a-z][a-z0-9-]*:/, 'must begin with a provider, as in "lark:ou_1" or "wechatwork:svc-*"')
+          .regex(/^[^\s\p{C}]*$/u, "can never match: no id holds white space")
+          .regex(/^[^*]*\*?$/, "can never match: * stands for the rest of an id, and so at the end only")
+          .refine((pattern) => !pattern.endsWith(":"), "can never match: it names no id"),
+      )
       .default([]),
     brake: z
       .strictObject({
@@ -212,7 +221,10 @@ const schema = z
         headcount: z.union([z.literal("ask"), count.min(1)], 'must be a number of people, or "ask"').default("ask"),
       })
       .prefault({}),
-    maxEventAgeSeconds: count.min(1).default(86_400),
+    maxEventAgeSeconds: count
+      .min(1)
+      .max(maxEventAgeSeconds, "must be 30 days (2592000) or less: it is in seconds")
+      .default(86_400),
     silenceDays: count.default(14),
     notFoundInARow: count.min(1).default(3),
     dryRun: z.boolean().default(false),
@@ -223,9 +235,13 @@ const schema = z
     endSessionsIn: z.array(text).max(50).default([]),
     retry: z
       .strictObject({
-        firstDelaySeconds: z.number().min(0).default(5),
-        maxDelaySeconds: z.number().min(0).max(43_000).default(900),
+        firstDelaySeconds: z.number().min(1).default(5),
+        maxDelaySeconds: z.number().max(43_000).default(900),
         giveUpAfterSeconds: z.number().min(0).max(1_000_000).default(172_800),
+      })
+      .refine(({ firstDelaySeconds, maxDelaySeconds }) => maxDelaySeconds >= firstDelaySeconds, {
+        path: ["maxDelaySeconds"],
+        message: "must not be less than retry.firstDelaySeconds",
       })
       .prefault({}),
     domain: z
@@ -270,14 +286,67 @@ const schema = z
         message: "is a private address: where that is meant, set forwardToPrivate",
       });
     }
+  })
+  .superRefine(({ protected: patterns, allowedProviders, lark }, context) => {
+    for (const [index, pattern] of patterns.entries()) {
+      const message = whyUnmatched(pattern, [...new Set([...allowedProviders, lark.provider, "wechatwork"])], lark);
+      if (message) context.addIssue({ code: "custom", path: ["protected", index], message });
+    }
   });
 
-/** Fills the defaults in. Throws an error that names each wrong setting and what is wrong with it. */
-export function parseSettings(props: unknown): Settings {
+/** Why a protected relation's pattern can never match, though its form is right. */
+function whyUnmatched(
+  pattern: string,
+  providers: readonly string[],
+  { provider: larkProvider, userIdField }: Pick<Settings["lark"], "provider" | "userIdField">,
+): string | undefined {
+  const [name = "", id = ""] = pattern.split(/:(.*)/s);
+  if (!providers.includes(name)) return `can never match: ${name} is none of ${providers.join(", ")}`;
+  if (name !== larkProvider) return undefined;
+  const kind = id.startsWith("ou_") ? "open_id" : id.startsWith("on_") ? "union_id" : undefined;
+  if (kind === undefined || kind === userIdField) return undefined;
+  return `can never match: that is Lark's ${kind}, and lark.userIdField is ${userIdField}`;
+}
+
+/** What is allowed, and leaves a safeguard practically off or holds everybody: to be told at synth. */
+export function warningsOf({ brake, dryRun, maxEventAgeSeconds, protected: patterns, retry }: Settings): string[] {
+  const day = 86_400;
+  const warnings: [boolean, string][] = [
+    [brake.perHour === 0 || brake.perDay === 0, "brake.perHour or brake.perDay is 0: everybody is held"],
+    [brake.percentPerDay === 0, "brake.percentPerDay is 0: no more than 3 people a day go through by themselves"],
+    [
+      brake.percentPerDay === 100 && brake.perDay >= 1_000,
+      "brake.percentPerDay is 100 and brake.perDay 1000 or more: the brake of a day is practically off",
+    ],
+    [
+      brake.perHour >= 1_000 && brake.perHour >= brake.perDay,
+      "brake.perHour is 1000 or more, and no less than brake.perDay: the brake of an hour is off",
+    ],
+    [
+      typeof brake.headcount === "number" && (brake.headcount * brake.percentPerDay) / 100 < 1,
+      "brake.percentPerDay of brake.headcount is less than one person: no more than 3 a day go through by themselves",
+    ],
+    [maxEventAgeSeconds > 7 * day, "maxEventAgeSeconds is more than a week: who left then may have been hired again"],
+    [maxEventAgeSeconds < 60, "maxEventAgeSeconds is less than a minute: nearly everybody is held"],
+    [
+      patterns.some((pattern) => pattern.endsWith(":*")),
+      "protected names a whole provider: all of its people are held",
+    ],
+    [dryRun, "dryRun is on: everybody is held"],
+    [retry.giveUpAfterSeconds < 3_600, "retry.giveUpAfterSeconds is less than an hour: a short outage makes failures"],
+  ];
+  return warnings.flatMap(([isSo, message]) => (isSo ? [message] : []));
+}
+
+/**
+ * Fills the defaults in. Throws an error that names each wrong setting and what is wrong with it. `where`: the place
+ * that the settings stand in.
+ */
+export function parseSettings(props: unknown, where = 'cdk.json, context "resignWebhook"'): Settings {
   const parsed = schema.safeParse(props);
   if (parsed.success) return parsed.data as Settings;
   const lines = parsed.error.issues.map(({ path, message }) => `  resignWebhook.${path.join(".")}: ${message}`);
-  throw new Error(`The settings (cdk.json, context "resignWebhook") are wrong:\n${lines.join("\n")}`);
+  throw new Error(`The settings (${where}) are wrong:\n${lines.join("\n")}`);
 }
 
 /** Whether a token or people's data may be sent there: over TLS, or to this machine. */

@@ -1,20 +1,21 @@
 import { spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import { folder, readJson, readKeys } from "./files.ts";
+import { Command } from "commander";
+import { folder, readKeys } from "./files.ts";
 import { simulatorCredentials, startGenAuthSimulator } from "./genauth-simulator.ts";
 import { startMinistack } from "./ministack.ts";
 import { startNoticeStandIns, toLine } from "./notice-stand-ins.ts";
-import { localSettings, withSecondListener } from "./stack.ts";
+import { localSettings, readLocalSettings, withSecondListener } from "./stack.ts";
 
 const outputsFile = `${folder}/outputs.json`;
 const keysFile = process.env.LOCAL_KEYS ?? `${folder}/keys.json`;
 const logFile = `${folder}/ministack.log`;
 
 /** `npm run deploy:local`: the real template by the real `cdk deploy`, into an AWS on this machine. */
-async function deployLocal(): Promise<number> {
+async function deployLocal({ once: isOnce = false }: { once?: boolean }): Promise<number> {
   const keys = readKeys();
-  const settings = process.env.LOCAL_SETTINGS ? readJson(process.env.LOCAL_SETTINGS, "settings") : {};
+  const settings = readLocalSettings();
   mkdirSync(folder, { recursive: true });
   writeFileSync(logFile, "");
   const genauth = await startGenAuthSimulator({
@@ -63,7 +64,7 @@ async function deployLocal(): Promise<number> {
   console.log(`keys        ${keysFile}`);
   console.log(`ready ${url}`);
 
-  if (!process.argv.includes("--once")) {
+  if (!isOnce) {
     console.log(`Serving until Ctrl-C. Next: npm run send -- lark --user ou_demo_4 --url '${url}'`);
     return new Promise(() => {});
   }
@@ -115,10 +116,19 @@ function run(
 process.on("SIGINT", () => process.exit(0));
 process.on("SIGTERM", () => process.exit(0));
 
-deployLocal().then(
-  (code) => process.exit(code),
-  (error: Error) => {
-    console.error(error.message);
-    process.exit(1);
-  },
-);
+new Command("deploy:local")
+  .description(
+    `Deploys the real template by the real cdk deploy into an AWS on this machine (MiniStack), or, where AWS_ENDPOINT_URL is set, INTO THAT.
+Environment: AWS_ENDPOINT_URL, MINISTACK_PORT (4566), GENAUTH_PORT, LOCAL_KEYS, LOCAL_SETTINGS.`,
+  )
+  .option("--once", "run doctor and the end-to-end tests against it, and end")
+  .action((options: { once?: boolean }) =>
+    deployLocal(options).then(
+      (code) => process.exit(code),
+      (error: Error) => {
+        console.error(error.message);
+        process.exit(1);
+      },
+    ),
+  )
+  .parseAsync();

@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { Client, Domain } from "@larksuiteoapi/node-sdk";
 import { parse } from "csv-parse";
 import * as z from "zod";
@@ -24,6 +24,7 @@ export function readDirectory(options: DirectoryOptions): AsyncIterable<string> 
 
 /** A file with a header; the column `userIdInIdp` (or `id`) counts, all others may be there. */
 async function* readCsv({ from, provider }: DirectoryOptions): AsyncIterable<string> {
+  if (!existsSync(from)) throw new Error(`There is no file ${from}: --from takes a CSV file, lark or wechatwork`);
   const rows = createReadStream(from).pipe(parse({ columns: true, bom: true, skip_empty_lines: true }));
   let number = 1;
   for await (const row of rows as AsyncIterable<Record<string, string>>) {

@@ -92,7 +92,10 @@ async function askGenAuth({ genauth: host, pool, token: file, person }: Options)
         done: "Somebody has the id that we made up: that cannot be.",
       }[looked.kind as string] ?? "",
   };
-  const findings = [finding, ...(looked.kind === "not_found" ? [await askRightToList(genauth)] : [])];
+  const findings = [
+    finding,
+    ...(looked.kind === "not_found" ? [await askRightToList(genauth), await askHeadcount(genauth)] : []),
+  ];
   return person ? [...findings, ...(await askRelations(genauth, person))] : findings;
 }
 
@@ -106,6 +109,18 @@ async function askRightToList(genauth: GenAuthClient): Promise<Finding> {
     found: isWell ? "may be listed" : `${listed.kind} (${listed.answer.message})`,
     isWell,
     advice: listed.kind === "refused" ? mayNotLook("get-user-sync-relations") : "Ask again: GenAuth did not answer.",
+  };
+}
+
+/** What the brake's share is a share of, asked as the resigner asks it. */
+async function askHeadcount(genauth: GenAuthClient): Promise<Finding> {
+  const listed = await genauth.ask("list-users?status=Activated&page=1&limit=1", z.object({ totalCount: z.number() }));
+  return {
+    what: "GenAuth token, headcount",
+    found: listed.kind === "done" ? `${listed.data.totalCount} people` : `${listed.kind} (${listed.answer.message})`,
+    isWell: listed.kind === "done",
+    advice:
+      "The brake does not know what its share is of: grant the right to list-users, or set brake.headcount to a number.",
   };
 }
 

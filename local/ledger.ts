@@ -171,6 +171,9 @@ function withFilter(command: Command): Command {
 
 async function act(name: string, given: string[], options: Common & Decision): Promise<void> {
   const { reason, brake, as } = options;
+  if (brake !== undefined && given.length > 0) {
+    throw new Error(`--brake means all that the event held: name ids, or --brake ${brake}, not both`);
+  }
   const listed = brake ? await heldBy(brake, options) : [];
   const ids = brake ? listed.map(({ id }) => id) : given;
   if (ids.length === 0) {
@@ -278,7 +281,10 @@ function toTable(resignations: Shown[]): string {
 }
 
 function whyOf(one: Shown): string {
-  if (one.status === "held") return `${one.heldFor}${one.brakeId ? ` (${one.brakeId})` : ""}`;
+  if (one.status === "held") {
+    const said = one.history.findLast(({ status }) => status === "held")?.why;
+    return `${one.heldFor}${one.brakeId ? ` (${one.brakeId})` : ""}${said ? `: ${said}` : ""}`;
+  }
   return isUrgent(one) ? "SAID TO BE BACK: acknowledge" : (one.genauth?.message ?? "");
 }
 

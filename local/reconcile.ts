@@ -23,6 +23,7 @@ interface Options extends DirectoryOptions {
   url: string;
   key?: string;
   json?: boolean;
+  yes?: boolean;
 }
 
 const port = Number(process.env.PORT ?? 3000);
@@ -57,6 +58,8 @@ new Command("reconcile")
   )
   .addOption(new Option("--key <whsec>", "an operator's API secret, for --propose").env("RESIGN_KEY"))
   .option("--json", "for programs")
+  .option("--yes", "go on though less than half of GenAuth's people are in the directory")
+  .addHelpText("after", "\nEnds 0 where nobody is found, 2 where somebody is, 1 where it could not be done.")
   .action(reconcile)
   .parseAsync()
   .catch((error: Error) => {
@@ -77,6 +80,10 @@ type Found = z.infer<typeof foundSchema>;
 
 /** How far a run has come. It holds names: only for this user's eyes, and gone when the run is over. */
 const progressSchema = z.object({
+  /** The sync sources that GenAuth's people have. */
+  providers: z.array(z.string()).default([]),
+  /** Of those who are active, so many have an id of the provider. */
+  active: z.number().default(0),
   status: z.enum(["Activated", "Resigned"]),
   page: z.number(),
   compared: z.number(),
@@ -102,7 +109,16 @@ async function reconcile(options: Options): Promise<void> {
   await compare(genauth, directory, progress, options);
   rmSync(progressFile(options), { force: true });
 
-  const { missing, resignedByMistake, compared } = progress;
+  const { missing, resignedByMistake, compared, active, providers } = progress;
+  if (compared === 0) {
+    const found = providers.length > 0 ? `Its providers are: ${providers.toSorted().join(", ")}` : "It has none at all";
+    throw new Error(`Nobody in GenAuth has an id of ${options.provider}. ${found}. Say another --provider`);
+  }
+  if (missing.length > active / 2 && !options.yes) {
+    throw new Error(
+      `${missing.length} of ${active} active people of ${options.provider} are not in the directory: ${missing[0]?.syncRelation} is not, for one. Is it complete, and are its ids of the kind that GenAuth stored (--id-field)? If that is really so, say --yes.`,
+    );
+  }
   if (options.json) console.log(JSON.stringify({ compared, missing, resignedByMistake }, null, 2));
   else {
     console.log(`${compared} people with an id of ${options.provider} in GenAuth.`);
@@ -113,6 +129,7 @@ async function reconcile(options: Options): Promise<void> {
     console.error("More than a tenth: is the directory complete, and its ids of the kind that GenAuth stored?");
   }
   if (options.propose) await propose(missing, options);
+  if (missing.length > 0 || resignedByMistake.length > 0) process.exitCode = 2;
 }
 
 async function compare(genauth: GenAuthClient, directory: Set<string>, progress: Progress, options: Options) {
@@ -125,8 +142,9 @@ async function compare(genauth: GenAuthClient, directory: Set<string>, progress:
       const { totalCount, list } = await insist(() => genauth.ask(`list-users?${query}`, pageSchema));
       total = totalCount;
       bar.start(total, Math.min(total, (progress.page - 1) * pageSize), { status });
-      for (const found of await relationsOf(genauth, list, options)) {
+      for (const found of await relationsOf(genauth, list, options, progress)) {
         progress.compared += 1;
+        if (status === "Activated") progress.active += 1;
         const isInDirectory = directory.has(found.syncRelation.slice(options.provider.length + 1));
         if (status === "Activated" && !isInDirectory) progress.missing.push(found);
         if (status === "Resigned" && isInDirectory) progress.resignedByMistake.push(found);
@@ -142,6 +160,7 @@ async function relationsOf(
   genauth: GenAuthClient,
   people: z.infer<typeof personSchema>[],
   { provider, concurrency }: Options,
+  progress: Progress,
 ): Promise<Found[]> {
   const found: (Found | undefined)[] = people.map(() => undefined);
   const waiting = [...people.entries()];
@@ -150,6 +169,7 @@ async function relationsOf(
       const [index, person] = next;
       const query = new URLSearchParams({ userId: person.userId, userIdType: "user_id" });
       const relations = await insist(() => genauth.ask(`get-user-sync-relations?${query}`, relationsSchema));
+      progress.providers = [...new Set([...progress.providers, ...relations.map((relation) => relation.provider)])];
       const own = relations.find((relation) => relation.provider === provider);
       if (own) found[index] = { ...person, syncRelation: `${provider}:${own.userIdInIdp}` };
     }
@@ -230,7 +250,7 @@ function readProgress(options: Options): Progress {
     console.error(`Going on at page ${progress.page} of those ${progress.status}.`);
     return progress;
   }
-  return { status: "Activated", page: 1, compared: 0, missing: [], resignedByMistake: [] };
+  return { status: "Activated", page: 1, providers: [], active: 0, compared: 0, missing: [], resignedByMistake: [] };
 }
 
 /** The page to go on with, and all that was found before it. */

@@ -8,7 +8,7 @@ import * as z from "zod";
 import { placeholder } from "../lambda/environment.ts";
 import { parseKeys, parseToken, type Token, whatIsWrong } from "../lambda/secrets.ts";
 import { readJson, readOutputs } from "./files.ts";
-import { connectGenAuth, idOf, relationsSchema } from "./genauth-client.ts";
+import { connectGenAuth, type GenAuthClient, idOf, relationsSchema } from "./genauth-client.ts";
 import { newApiSecret, randomText } from "./stack.ts";
 
 interface Options {
@@ -17,6 +17,7 @@ interface Options {
   config: string;
   wait: string;
   replace?: boolean;
+  dropFormer?: string | true;
 }
 
 const sources = ["lark", "wechatwork", "slack", "api"] as const;
@@ -43,7 +44,8 @@ new Command("setup")
   .option("--outputs <file>", "the stack's outputs", "outputs.json")
   .option("--answers <file>", "a JSON file with the answers, instead of questions: see docs/setup.md")
   .option("--config <file>", "where lark.userIdField and lark.provider are set", "cdk.json")
-  .option("--replace", "drop the former keys; left out, they serve beside the new ones until the console has those")
+  .option("--replace", "drop the former keys of what is answered; an empty answer keeps the newest, and makes none")
+  .option("--drop-former [section]", "ask nothing, and leave of each key the newest alone: the console must have it")
   .option("--wait <seconds>", "how long to wait for the senders' checks; 0: not at all", "600")
   .action(setUp)
   .parseAsync()
@@ -58,9 +60,11 @@ async function setUp({
   config,
   wait: waitSeconds,
   replace: isReplacing = false,
+  dropFormer: sectionToDrop,
 }: Options): Promise<void> {
   const startedAt = new Date();
   const outputs = readOutputs(outputsFile);
+  if (sectionToDrop !== undefined) return dropFormer(outputs.KeysSecret, sectionToDrop);
   const answers = readAnswers(answersFile);
   const chosen = await choose(answers);
   const secrets = new SecretsManagerClient();
@@ -68,30 +72,63 @@ async function setUp({
   const keys = await readSecret(secrets, outputs.KeysSecret);
   const made: Partial<Record<SourceName, Record<string, string>>> = {};
   for (const source of chosen) {
-    made[source] = source === "api" ? await makeCallers(answers.api) : await askSection(source, answers[source]);
+    const former = isReplacing ? newestOf(keys[source]) : {};
+    made[source] =
+      source === "api"
+        ? await makeCallers(answers.api, former)
+        : await askSection(source, answers[source] ?? {}, former, isReplacing);
   }
   let isAnyKept = false;
   for (const [source, section] of Object.entries(made)) {
     const former = (keys[source] ?? {}) as Section;
     const next = isReplacing ? section : besides(former, section);
     isAnyKept ||= Object.values(next).some((value) => Array.isArray(value));
-    keys[source] = source === "api" ? { ...former, ...next } : next;
-  }
-  await writeSecret(secrets, outputs.KeysSecret, keys);
-  console.log(`✔ The keys of ${chosen.join(", ")} are in the secret. Other sections stayed as they were.`);
-  if (isAnyKept) {
-    console.log(
-      "  Former keys serve beside the new ones. Once the console has the new ones: npm run setup -- --replace",
-    );
+    keys[source] = { ...former, ...next };
   }
 
+  // Nothing is written before everything is proved.
   const token = await askToken(answers.token);
+  const genauth = await proveToken(token, config);
+  const relations = await askPerson(genauth, answers.person);
   await writeSecret(secrets, outputs.TokenSecret, token);
-  await proveToken(token, answers, config);
-
-  for (const source of chosen) console.log(`\n${whatToPaste(source, outputs, made[source] ?? {})}`);
-  if (made.api) showCallers(made.api);
+  await writeSecret(secrets, outputs.KeysSecret, keys);
+  try {
+    console.log(`✔ The keys of ${chosen.join(", ")} are in the secret. Other sections stayed as they were.`);
+    if (isAnyKept) {
+      console.log(
+        "  Former keys serve beside the new ones. Once the console has the new ones: npm run setup -- --drop-former (or --replace)",
+      );
+    }
+    setIds(relations, config);
+  } finally {
+    // What was made is shown now or never.
+    for (const source of chosen) console.log(`\n${whatToPaste(source, outputs, made[source] ?? {})}`);
+    if (made.api) showCallers(made.api);
+  }
   await waitForLife(chosen, outputs.LedgerTable, startedAt, Number(waitSeconds));
+}
+
+/** Leaves of each key the newest alone, and changes nothing else. */
+async function dropFormer(id: string | undefined, section: string | true): Promise<void> {
+  const secrets = new SecretsManagerClient();
+  const keys = await readSecret(secrets, id);
+  const names = section === true ? sources.filter((source) => keys[source]) : [section];
+  for (const name of names) {
+    if (!keys[name]) throw new Error(`The keys have no section ${name}, only ${Object.keys(keys).join(", ")}`);
+    keys[name] = { ...(keys[name] as Section), ...newestOf(keys[name]) };
+  }
+  await writeSecret(secrets, id, keys);
+  console.log(`✔ Of ${names.join(", ")} the newest keys alone are left. Does each console have them? npm run doctor`);
+}
+
+/** The newest of each key. Several receive ids are several corps. */
+function newestOf(section: unknown): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries((section ?? {}) as Section).flatMap(([name, value]) => {
+      const newest = [value].flat().at(-1);
+      return name === "receiveIds" || newest === undefined ? [] : [[name, newest]];
+    }),
+  );
 }
 
 function readAnswers(file: string | undefined): Answers {
@@ -146,13 +183,16 @@ const fields: Record<Exclude<SourceName, "api">, Field[]> = {
 
 async function askSection(
   source: Exclude<SourceName, "api">,
-  given: Record<string, string> = {},
+  given: Record<string, string>,
+  newest: Record<string, string>,
+  isReplacing: boolean,
 ): Promise<Record<string, string>> {
   const section: Record<string, string> = {};
-  for (const { name, question, make } of fields[source]) {
-    const typed =
-      given[name] ??
-      (await ask(`${question}${make ? " (empty: make one)" : ""}`, (text) => formOf(source, name, text, make)));
+  for (const { name, question, ...field } of fields[source]) {
+    const kept = newest[name];
+    const make = kept !== undefined ? () => kept : isReplacing ? undefined : field.make;
+    const ifEmpty = kept !== undefined ? " (empty: keep the newest)" : make ? " (empty: make one)" : "";
+    const typed = given[name] ?? (await ask(`${question}${ifEmpty}`, (text) => formOf(source, name, text, make)));
     const value = typed || make?.() || "";
     const wrong = formOf(source, name, value, undefined);
     if (wrong !== true) throw new Error(wrong);
@@ -161,15 +201,12 @@ async function askSection(
   return section;
 }
 
-/** The new keys, each with the one before it where that is another: an event in flight is signed with that one. */
+/** The new keys, each behind all that were before it: any of those may be the one that the console signs with. */
 function besides(former: Section, next: Record<string, string>): Section {
   return Object.fromEntries(
     Object.entries(next).map(([name, value]) => {
-      const last = [former[name] ?? []]
-        .flat()
-        .filter((one) => one !== value)
-        .at(-1);
-      return [name, last === undefined ? value : [last, value]];
+      const others = [former[name] ?? []].flat().filter((one) => one !== value);
+      return [name, others.length === 0 ? value : [...others, value]];
     }),
   );
 }
@@ -183,10 +220,11 @@ function formOf(source: Exclude<SourceName, "api">, name: string, text: string, 
   return read && "wrong" in read ? read.wrong : true;
 }
 
-async function makeCallers(given: string[] | undefined): Promise<Record<string, string>> {
+/** The callers' secrets; those that are given are kept. */
+async function makeCallers(given: string[] | undefined, kept: Record<string, string>): Promise<Record<string, string>> {
   const names =
     given ?? (await askOpenly("Who signs orders? Names, as in zapier,ops")).split(",").map((name) => name.trim());
-  const made = Object.fromEntries(names.filter(Boolean).map((name) => [name, newApiSecret()]));
+  const made = Object.fromEntries(names.filter(Boolean).map((name) => [name, kept[name] ?? newApiSecret()]));
   const wrong = whatIsWrong(parseKeys(JSON.stringify({ api: made })));
   if (wrong.length > 0) throw new Error(wrong.join("; "));
   return made;
@@ -211,11 +249,9 @@ const configSchema = z.looseObject({
   }),
 });
 
-/** A harmless question shows whether the token and the host are right; one real person, which ids GenAuth stored. */
-async function proveToken(given: Token, answers: Answers, configFile: string): Promise<void> {
-  const config = configSchema.parse(readJson(configFile, "settings"));
-  const settings = config.context.resignWebhook;
-  const { host, userPoolId: pool } = settings.genauth;
+/** A harmless question shows whether the token and the host are right. */
+async function proveToken(given: Token, configFile: string): Promise<GenAuthClient> {
+  const { host, userPoolId: pool } = readConfig(configFile).context.resignWebhook.genauth;
   const genauth = await connectGenAuth({ host, pool, given });
   const nobody = encodeURIComponent("lark:setup-looks-for-nobody");
   const looked = await genauth.ask(`get-user?userId=${nobody}&userIdType=sync_relation`, z.object({}));
@@ -225,19 +261,38 @@ async function proveToken(given: Token, answers: Answers, configFile: string): P
     );
   }
   console.log(`✔ GenAuth at ${host} takes the token.`);
+  return genauth;
+}
 
-  const person =
-    answers.person ??
-    (process.stdin.isTTY
-      ? await input({ message: "GenAuth's user id of somebody whom its sync made (empty: skip)" })
-      : "");
-  if (!person)
-    return console.log("  Nobody was looked at: check lark.userIdField yourself (docs/lark.md).") as undefined;
+const readConfig = (file: string) => configSchema.parse(readJson(file, "settings"));
+
+type Relations = z.infer<typeof relationsSchema>;
+
+/** One real person shows which ids GenAuth stored. At a terminal a wrong answer is asked for again. */
+async function askPerson(genauth: GenAuthClient, given: string | undefined): Promise<Relations> {
+  const message = "GenAuth's user id of somebody whom its sync made (empty: skip)";
+  const person = given ?? (process.stdin.isTTY ? await input({ message }) : "");
+  if (!person) {
+    console.log("  Nobody was looked at: check lark.userIdField yourself (docs/lark.md).");
+    return [];
+  }
   const query = new URLSearchParams({ userId: person, userIdType: person.includes(":") ? "sync_relation" : "user_id" });
   const known = await genauth.ask(`get-user-sync-relations?${query}`, relationsSchema);
-  if (known.kind !== "done") throw new Error(`✘ ${person}: ${known.kind}. Name somebody whom GenAuth's sync made.`);
-  for (const { provider, userIdInIdp } of known.data) {
-    console.log(`✔ ${person} is ${provider}:${userIdInIdp}`);
+  if (known.kind === "done") {
+    for (const { provider, userIdInIdp } of known.data) console.log(`✔ ${person} is ${provider}:${userIdInIdp}`);
+    return known.data;
+  }
+  const wrong = `✘ ${person}: ${known.kind}. Name somebody whom GenAuth's sync made.`;
+  if (given !== undefined) throw new Error(`${wrong} Nothing was written.`);
+  console.error(wrong);
+  return askPerson(genauth, undefined);
+}
+
+/** Sets what GenAuth's sync stored of Lark's people. */
+function setIds(relations: Relations, configFile: string): void {
+  const config = readConfig(configFile);
+  const settings = config.context.resignWebhook;
+  for (const { provider, userIdInIdp } of relations) {
     if (!provider.startsWith("lark")) continue;
     settings.lark = { ...settings.lark, provider, userIdField: idOf(userIdInIdp) };
     writeFileSync(

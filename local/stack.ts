@@ -12,6 +12,7 @@ import { connectSweep } from "../lambda/sweep.ts";
 import { connectWebhook } from "../lambda/webhook.ts";
 import { parseSettings } from "../lib/settings.ts";
 import type { LocalAws } from "./aws.ts";
+import { readJson } from "./files.ts";
 import { type GenAuthSimulator, simulatorCredentials } from "./genauth-simulator.ts";
 import { startHttpFront } from "./http-front.ts";
 import { startPoller } from "./poller.ts";
@@ -55,6 +56,14 @@ export const localSettings = (
   slack: { replyHosts: ["127.0.0.1", "localhost", "hooks.slack.com", "hooks.slack-gov.com"], ...settings.slack },
   genauth: { ...settings.genauth, host: genauth.url, userPoolId: simulatorCredentials.userPoolId },
 });
+
+/** The settings file that `LOCAL_SETTINGS` names. Throws an error that names it, and each wrong setting. */
+export function readLocalSettings(file = process.env.LOCAL_SETTINGS): object {
+  if (!file) return {};
+  const settings = readJson(file, "settings");
+  parseSettings(localSettings(settings, { url: "http://127.0.0.1" }), file);
+  return settings;
+}
 
 /** The settings with a second listener behind Lark's address, where they name none. */
 export function withSecondListener<S extends { lark?: object; wechatwork?: object }>(settings: S, address: string): S {

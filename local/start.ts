@@ -1,11 +1,10 @@
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
-import { parseSettings } from "../lib/settings.ts";
 import { startAws } from "./aws.ts";
-import { folder, readJson, readKeys } from "./files.ts";
+import { folder, readKeys } from "./files.ts";
 import { startGenAuthSimulator } from "./genauth-simulator.ts";
 import { startNoticeStandIns, toLine } from "./notice-stand-ins.ts";
 import { play } from "./play.ts";
-import { startStack, withSecondListener } from "./stack.ts";
+import { readLocalSettings, startStack, withSecondListener } from "./stack.ts";
 
 const logFile = `${folder}/functions.log`;
 
@@ -13,8 +12,7 @@ const logFile = `${folder}/functions.log`;
 async function start(): Promise<void> {
   const port = readPort("PORT", 3000);
   const keys = readKeys();
-  const settings = process.env.LOCAL_SETTINGS ? readJson(process.env.LOCAL_SETTINGS, "settings") : {};
-  parseSettings({ ...settings, genauth: { host: "http://127.0.0.1", userPoolId: "local" } });
+  const settings = readLocalSettings();
 
   mkdirSync(folder, { recursive: true });
   writeFileSync(logFile, "");

@@ -134,6 +134,22 @@ test("an item of the ledger that nobody can read is counted and left as it is, a
   expect(await table.get({ id })).toEqual(unreadable[0]);
   const told = lines.map((line) => JSON.parse(line)).filter(({ Unreadable }) => Unreadable === 1);
   expect(told.map((line) => line.id ?? line.kind)).toEqual([id, "relation", "person"]);
+
+  // An operator's list goes on past it, and names it. Before: 503.
+  await table.put({
+    id,
+    status: "held",
+    acceptedAt: new Date().toISOString(),
+    month: new Date().toISOString().slice(0, 7),
+  });
+  const list = async (query: string) => {
+    const answer = await send(signApi({ method: "GET", path: `/resignations${query}` }, keys.api.ops), stack.url);
+    return [answer.status, await answer.json()];
+  };
+  for (const query of ["", "?status=held"]) {
+    expect(await list(query)).toEqual([200, expect.objectContaining({ items: [], unreadable: [id] })]);
+  }
+  expect(await list("?status=failed")).toEqual([200, { items: [] }]);
   await stack.close();
   expect(lines.join("\n")).not.toMatch(new RegExp(`ou_demo_10|${person}`));
 });

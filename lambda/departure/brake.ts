@@ -35,9 +35,12 @@ export async function takePlace(
   inTurn: InTurn,
 ): Promise<BrakeAnswer> {
   const { settings, now } = parts;
-  const headcount = await readHeadcount(parts);
+  // All of the people are no share: nobody has to know how many there are.
+  const hasShare = settings.brake.percentPerDay < 100;
+  const headcount = hasShare ? await readHeadcount(parts) : undefined;
   if (typeof headcount === "object") return { kind: "unasked", outcome: headcount };
-  const limits = { ...settings.brake, headcount };
+  const floor = hasShare && headcount === undefined ? floorOf(settings.brake) : {};
+  const limits = { ...settings.brake, headcount, ...floor };
   return inTurn(() => change(parts, "brake", (brake) => askBrake(brake, resignation, limits, now())));
 }
 
@@ -142,10 +145,15 @@ function whyHeld({ passed, putOn }: Brake, limits: Limits, now: Date): string | 
   return `${more} ${percentPerDay} % of ${headcount} people in a day`;
 }
 
+/** As few as in a small company: GenAuth does not tell the headcount, and nobody knows whether this is one. */
+const floorOf = ({ perDay }: RuntimeSettings["brake"]) => ({
+  perDay: Math.min(perDay, Math.max(3, Math.floor(perDay / 5))),
+});
+
 /** At least 3, or a small company could let nobody go. */
 const shareOf = (headcount: number, percent: number) => Math.max(3, Math.floor((headcount * percent) / 100));
 
-/** What the brake's share is a share of; `undefined` where we may not ask: the two fixed limits have to do then. */
+/** What the brake's share is a share of; `undefined` where we may not ask: a floor has to do then. */
 async function readHeadcount({
   ledger,
   genauth,
@@ -164,6 +172,7 @@ async function readHeadcount({
   if (known) return known.total;
   if (asked.kind === "busy" || asked.kind === "token_refused") return asked;
   const { statusCode, apiCode, requestId } = asked.answer;
-  log.error("GenAuth does not tell the headcount: set brake.headcount to a number", { statusCode, apiCode, requestId });
+  const message = "GenAuth does not tell the headcount: set brake.headcount to a number";
+  log.count("HeadcountUnknown", message, { statusCode, apiCode, requestId }, "ERROR");
   return undefined;
 }

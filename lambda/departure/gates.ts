@@ -44,11 +44,16 @@ export function closedGate(departure: Resignation, names: Names, settings: GateS
   return settings.dryRun ? { heldFor: "dry_run", why: "Dry run: nothing is sent to GenAuth" } : undefined;
 }
 
-/** Whether one of the patterns names the sync relation: exactly, or by a prefix that ends in `*`. */
+/**
+ * Whether one of the patterns names the sync relation: exactly, or by a prefix that ends in `*`. WeCom's ids do not
+ * differ by case, and one held too many does no harm.
+ */
 export function isProtected(userId: string, patterns: readonly string[]): boolean {
-  return patterns.some((pattern) =>
-    pattern.endsWith("*") ? userId.startsWith(pattern.slice(0, -1)) : userId === pattern,
-  );
+  const fold = (relation: string) => (/^wechatwork:/i.test(relation) ? relation.toLowerCase() : relation);
+  const folded = fold(userId);
+  return patterns
+    .map(fold)
+    .some((pattern) => (pattern.endsWith("*") ? folded.startsWith(pattern.slice(0, -1)) : folded === pattern));
 }
 
 /**

@@ -31,7 +31,10 @@ export function createRetries(parts: TurnParts & { readonly records: ReturnType<
       if (verdictOf(departure, returns) !== "own") return fail(departure, outcome, "Gave up trying");
     }
     const attempts = departure.attempts + 1;
-    const inSeconds = retryDelaySeconds(attempts, settings.retry, random(), retryAfterOf(outcome));
+    const delay = retryDelaySeconds(attempts, settings.retry, random(), retryAfterOf(outcome));
+    const leftSeconds = settings.retry.giveUpAfterSeconds - (now().getTime() - ageStart(departure)) / 1_000;
+    // Its last try is not put off beyond the end of its time. What is called off has none.
+    const inSeconds = leftSeconds > 0 ? Math.min(delay, Math.ceil(leftSeconds) + 1) : delay;
     // The first turn after its moment was in time: GenAuth's own failure makes nobody stale.
     const isInTime = now().getTime() - ageStart(departure) <= settings.maxEventAgeSeconds * 1_000;
     const ageJudgedFor = isInTime ? ageOf(departure) : departure.ageJudgedFor;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { abouts } from "../../lambda/resignation.ts";
-import { parseSettings } from "../../lib/settings.ts";
+import { parseSettings, warningsOf } from "../../lib/settings.ts";
 
 const genauth = { host: "https://api.genauth.ai", userPoolId: "pool" };
 const wrong = (props: unknown) => {
@@ -75,6 +75,36 @@ describe("a wrong setting is named, with what is wrong", () => {
     [{ genauth, brake: { headcount: "many" } }, 'resignWebhook.brake.headcount: must be a number of people, or "ask"'],
     [{ genauth, lark: { userIdField: "openid" } }, "resignWebhook.lark.userIdField"],
     [{ genauth, protected: ["ou_1"] }, "resignWebhook.protected.0: must begin with a provider"],
+    // Before: each of these was taken, and protected nobody.
+    [
+      { genauth, protected: ["wecom:ceo"] },
+      "protected.0: can never match: wecom is none of lark, lark-international, w",
+    ],
+    [
+      { genauth, protected: ["lark:ou_1", "feishu:ou_1"] },
+      "resignWebhook.protected.1: can never match: feishu is none",
+    ],
+    [{ genauth, protected: ["larks:ou_1"] }, "resignWebhook.protected.0: can never match: larks is none of"],
+    [{ genauth, protected: ["wechatwork:*-svc"] }, "resignWebhook.protected.0: can never match: * stands for the rest"],
+    [{ genauth, protected: ["lark:svc-*-prod"] }, "resignWebhook.protected.0: can never match: * stands for the rest"],
+    [
+      { genauth, protected: ["wechatwork:ceo "] },
+      "resignWebhook.protected.0: can never match: no id holds white space",
+    ],
+    [{ genauth, protected: ["lark: ou_1"] }, "resignWebhook.protected.0: can never match: no id holds white space"],
+    [{ genauth, protected: ["lark:"] }, "resignWebhook.protected.0: can never match: it names no id"],
+    [{ genauth, protected: ["lark:on_1"] }, "resignWebhook.protected.0: can never match: that is Lark's union_id, and"],
+    [
+      { genauth, lark: { userIdField: "union_id" }, protected: ["lark:ou_*"] },
+      "can never match: that is Lark's open_id",
+    ],
+    // Before: milliseconds were taken for seconds, and a wait of none for a wait.
+    [
+      { genauth, maxEventAgeSeconds: 86_400_000 },
+      "resignWebhook.maxEventAgeSeconds: must be 30 days (2592000) or less",
+    ],
+    [{ genauth, retry: { firstDelaySeconds: 0 } }, "resignWebhook.retry.firstDelaySeconds"],
+    [{ genauth, retry: { maxDelaySeconds: 4 } }, "resignWebhook.retry.maxDelaySeconds: must not be less than"],
     [{ genauth, logRetentionDays: 8 }, "resignWebhook.logRetentionDays: must be one of 1, 3, 5"],
     [{ genauth, alarmEmail: "nobody" }, "resignWebhook.alarmEmail"],
     [{ genauth, dryrun: true }, "dryrun"],
@@ -90,6 +120,41 @@ describe("a wrong setting is named, with what is wrong", () => {
     [{ genauth, operators: { slack: ["alice"] } }, "resignWebhook.operators.slack.0: must be team id and user id"],
   ])("%j", (props, expected) => {
     expect(wrong(props)).toContain(expected);
+  });
+});
+
+test.each([
+  [["lark:ou_1", "lark:*", "wechatwork:svc-*", "wechatwork:ZhangSan", "lark-international:on_1"], {}],
+  [["lark:on_1"], { userIdField: "union_id" }],
+  [["lark:7c1e"], { userIdField: "user_id" }],
+  [["dingtalk:boss"], {}, ["lark", "dingtalk"]],
+])("%j can match", (patterns, lark, allowedProviders = ["lark", "lark-international"]) => {
+  const settings = { genauth, protected: patterns, lark, allowedProviders };
+  expect(parseSettings(settings).protected).toEqual(patterns);
+});
+
+test("an error names the place that the settings stand in", () => {
+  expect(wrong({ genauth, dryrun: true })).toContain('The settings (cdk.json, context "resignWebhook") are wrong');
+  expect(() => parseSettings({ genauth, dryrun: true }, "mine.json")).toThrow("The settings (mine.json) are wrong");
+});
+
+describe("what leaves a safeguard practically off, or holds everybody, is warned of", () => {
+  const warnings = (changes: object) => warningsOf(parseSettings({ genauth, ...changes }));
+  test("the defaults are not", () => expect(warnings({})).toEqual([]));
+  test.each([
+    [{ brake: { perHour: 0 } }, "everybody is held"],
+    [{ brake: { perDay: 0 } }, "everybody is held"],
+    [{ brake: { percentPerDay: 0 } }, "no more than 3 people a day"],
+    [{ brake: { percentPerDay: 100, perDay: 5_000 } }, "the brake of a day is practically off"],
+    [{ brake: { perHour: 5_000 } }, "the brake of an hour is off"],
+    [{ brake: { headcount: 5, percentPerDay: 10 } }, "less than one person"],
+    [{ maxEventAgeSeconds: 2_592_000 }, "more than a week"],
+    [{ maxEventAgeSeconds: 1 }, "nearly everybody is held"],
+    [{ protected: ["lark:*"] }, "names a whole provider"],
+    [{ dryRun: true }, "dryRun is on"],
+    [{ retry: { giveUpAfterSeconds: 60 } }, "a short outage"],
+  ])("%j", (changes, expected) => {
+    expect(warnings(changes)).toEqual([expect.stringContaining(expected)]);
   });
 });
 

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { moveTo, toResignation } from "../../lambda/resignation.ts";
 import { type LocalAws, startAws } from "../../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
 import { larkDeleted, send as sendSigned, signApi, signLark } from "../../local/sign.ts";
@@ -58,7 +59,8 @@ describe("npm start -- --once", () => {
     writeFileSync(wrong, JSON.stringify({ brake: { perhour: 3 } }));
     expect(await run("start", [], { LOCAL_SETTINGS: wrong })).toMatchObject({
       code: 1,
-      err: expect.stringContaining("perhour"),
+      // Before: it said that cdk.json was wrong.
+      err: expect.stringMatching(/The settings \(.*wrong\.json\) are wrong:\s.*perhour/),
     });
   });
 });
@@ -105,6 +107,25 @@ describe("npm run send and npm run ledger", () => {
       err: expect.stringContaining("Nothing to approve"),
     });
   });
+
+  // Before: the list said "stale" alone, and `approve <id> --brake <event>` approved the whole event.
+  test("list says why somebody is held, and one id beside a brake event is refused", async () => {
+    const departure = {
+      ...({ source: "lark", eventId: "old", userId: "lark:ou_demo_77", requestedBy: "lark" } as const),
+      occurredAt: new Date("2026-01-01T00:00:00Z"),
+    };
+    const old = toResignation(departure as never, new Date());
+    const why = "Too long ago: 2026-01-01T00:00:00.000Z";
+    await stack.ledger.enter(old);
+    const entry = { at: new Date(), by: "resigner", why };
+    await stack.ledger.save(moveTo(old, "held", { heldFor: "stale", brakeId: "brake_1" }, entry));
+    const list = (await ledger("list", "--status", "held", "--user", "lark:ou_demo_77")).out;
+    expect(list).toContain(`stale (brake_1): ${why}`);
+    const both = await ledger("approve", old.id, "--brake", "brake_1", "--yes");
+    expect([both.code, both.err]).toEqual([1, expect.stringContaining("not both")]);
+    expect((await stack.ledger.get(old.id))?.status).toBe("held");
+    await ledger("cancel", old.id);
+  }, 60_000);
 
   test("doctor finds all well, or says what to do", async () => {
     const doctor = (...args: string[]) => run("doctor", ["--url", stack.url, "--genauth", genauth.url, ...args]);

@@ -32,6 +32,18 @@ test("the port is taken", async () => {
   await taken.close();
 });
 
+// Before: whatever was said, it deployed.
+test("it deploys nothing for --help, nor for what it does not know", async () => {
+  const environment = { AWS_ENDPOINT_URL: "http://127.0.0.1:1" };
+  const help = await runCommand("deploy", ["--help"], environment);
+  expect([help.code, help.out]).toEqual([0, expect.stringContaining("MINISTACK_PORT")]);
+  for (const wrong of ["--onec", "prod"]) {
+    const { code, out, err } = await runCommand("deploy", [wrong], environment);
+    expect([code, out]).toEqual([1, ""]);
+    expect(err).toMatch(/unknown option|too many arguments/);
+  }
+});
+
 test("there is no Python", () => {
   vi.stubEnv("PATH", dirname(process.execPath));
   expect(() => install(`${folder}/no-python`)).toThrow(/Python 3\.10 or later is needed.*AWS_ENDPOINT_URL/);

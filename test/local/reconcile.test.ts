@@ -47,7 +47,7 @@ test("finds who is active and gone, and who was resigned and is there, by name a
   genauth.setStatus("lark:ou_demo_2", "Resigned");
   const { code, out, err } = await reconcile(["--from", csv("few", demoIds(4))]);
   expect(err).toContain("497 people in the directory");
-  expect(code).toBe(0);
+  expect(code).toBe(2);
   const [missing = "", byMistake = ""] = out.split("Resigned in GenAuth");
   expect(missing).toMatch(/lark:ou_demo_1 .*Demo Lark 1 .*\d+ days ago .*never/);
   expect(missing).toContain("lark:ou_demo_3 ");
@@ -61,13 +61,13 @@ test("finds who is active and gone, and who was resigned and is there, by name a
 test("proposes at most so many, once, as held: nobody is called before an operator approves", async () => {
   const args = ["--from", csv("proposed", demoIds(6)), "--propose", "--limit", "3"];
   const { code, out } = await reconcile(args);
-  expect(code).toBe(0);
+  expect(code).toBe(2);
   expect(out).toContain("3 proposed");
   expect(out).toContain("2 more");
   const held = async () => (await stack.ledger.list({ status: "held", now: new Date(), limit: 100 })).items;
   await expect.poll(async () => (await held()).length, { timeout: 10_000 }).toBe(3);
   for (const one of await held()) {
-    expect(one).toMatchObject({ source: "reconcile", heldFor: "stale", requestedBy: "ops" });
+    expect(one).toMatchObject({ source: "reconcile", heldFor: "proposed", requestedBy: "ops" });
   }
   // Run again: those it proposed a while ago do not count, so that the next ones get their turn.
   const [former] = await held();
@@ -80,7 +80,7 @@ test("proposes at most so many, once, as held: nobody is called before an operat
     }),
   );
   const again = await reconcile(args);
-  expect([again.code, again.out]).toEqual([0, expect.stringContaining("1 were proposed before")]);
+  expect([again.code, again.out]).toEqual([2, expect.stringContaining("1 were proposed before")]);
   await expect.poll(async () => (await held()).length, { timeout: 10_000 }).toBe(4);
   expect(new Set((await held()).map(({ userId }) => userId)).size).toBe(4);
   expect(genauth.calls()).toEqual([]);
@@ -105,7 +105,7 @@ test("100,000 people: exactly the planted leavers", async () => {
   const file = csv("large", [...all, ...demo]);
   const startedAt = Date.now();
   const { code, out } = await reconcile(["--from", file, "--provider", "wechatwork", "--json"], { timeoutMs: 280_000 });
-  expect(code).toBe(0);
+  expect(code).toBe(2);
   const { missing, compared } = JSON.parse(out);
   expect(compared).toBe(100_500);
   expect(idsOf(missing)).toEqual(planted.map((id) => `wechatwork:${id}`).sort());
@@ -125,7 +125,7 @@ test("a run that was killed goes on where it was, and misses nobody", async () =
   expect((await reconcile(["--from", file], { signal: killer.signal })).code).not.toBe(0);
   clearInterval(watching);
   const { code, out, err } = await reconcile(["--from", file, "--resume", "--json"], { timeoutMs: 100_000 });
-  expect(code).toBe(0);
+  expect(code).toBe(2);
   expect(err).toMatch(/Going on at page [1-9]\d+/);
   expect(idsOf(JSON.parse(out).missing)).toEqual(["lark:ou_19999", "lark:ou_3"]);
   expect(existsSync(saved)).toBe(false);
@@ -139,12 +139,29 @@ test.each([
     () => ["--from", csv("blank", ["ou_1", "ou 2"])],
     "row 3: the id is empty or holds white space",
   ],
-  ["no file", () => ["--from", `${folder}/none.csv`], "ENOENT"],
+  ["no file", () => ["--from", `${folder}/none.csv`], "There is no file"],
   ["no credentials", () => ["--from", "lark"], '{"appId","appSecret"}'],
 ])("%s is an error that says so, and proposes nobody", async (_, args, expected) => {
   const { code, err } = await reconcile([...args(), "--propose"]);
   expect(code).toBe(1);
   expect(err).toContain(expected);
+});
+
+// Before: "0 people … nobody.", and exit 0.
+test("a provider that nobody has is an error that names those that there are", async () => {
+  const { code, out, err } = await reconcile(["--from", csv("feishu", demoIds(1)), "--provider", "feishu"]);
+  expect([code, out]).toEqual([1, ""]);
+  expect(err).toMatch(/Nobody in GenAuth has an id of feishu\. Its providers are: .*lark.*wechatwork/);
+});
+
+// Before: all 500 were listed as leavers, and the first 20 proposed.
+test("a directory of other ids is refused, unless somebody says that it is so", async () => {
+  const args = ["--from", csv("unions", [...demoIds(252).map((id) => `on_${id}`), ...demoIds(1, 248)])];
+  const refused = await reconcile([...args, "--propose"]);
+  expect([refused.code, refused.out]).toEqual([1, ""]);
+  expect(refused.err).toContain("252 of 500 active people of lark are not in the directory");
+  const meant = await reconcile([...args, "--yes", "--json"]);
+  expect([meant.code, JSON.parse(meant.out).missing.length]).toEqual([2, 252]);
 });
 
 test("while GenAuth throttles it waits, and where the token is refused it says so", async () => {
@@ -213,7 +230,7 @@ test("asks Lark itself, all pages of all departments; who is resigned there is g
     "--json",
   ];
   const { code, out, err } = await reconcile(args);
-  expect([code, err]).toEqual([0, expect.stringContaining("498 people")]);
+  expect([code, err]).toEqual([2, expect.stringContaining("498 people")]);
   expect(idsOf(JSON.parse(out).missing)).toEqual(["lark:ou_demo_1", "lark:ou_demo_5"]);
   expect((await reconcile([...args, "--id-field", "user_id"])).err).toContain("Lark gives no user_id");
   await vendor.close();
@@ -224,7 +241,7 @@ test("asks WeCom itself", async () => {
   const given = (secret: string) => credentials({ corpId: "ww", secret });
   const args = ["--from", "wechatwork", "--provider", "wechatwork", "--host", vendor.url, "--json", "--credentials"];
   const { code, out } = await reconcile([...args, given("s")]);
-  expect(code).toBe(0);
+  expect(code).toBe(2);
   expect(idsOf(JSON.parse(out).missing)).toEqual(["wechatwork:demo_1"]);
   expect((await reconcile([...args, given("wrong")])).err).toContain("WeCom refuses to list members: 40001 invalid");
   await vendor.close();

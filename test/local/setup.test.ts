@@ -105,6 +105,44 @@ test("keeps the former keys beside the new ones, until it is told to drop them",
   expect(third.out).not.toContain("--replace");
 });
 
+const written = () => [kept(), aws.secret(stack.environment.TOKEN_SECRET_ID)];
+const signed = async (encryptKey: string) =>
+  (await send(signLark(larkDeleted({ open_id: "ou_demo_1" }, { token: "v-token" }), { encryptKey }), stack.url)).status;
+
+// Before: a second run dropped the console's own key for one that nobody had seen, and a typo overwrote the token.
+test("a run that fails writes nothing, and no run drops a key that may be the console's", async () => {
+  expect((await setUp({ lark: { ...lark, encryptKey: "of the console" }, token })).code).toBe(0);
+  const before = written();
+  for (const answers of [
+    { lark, token: { token: "expired" } },
+    { lark, api: ["zapier"], token, person: "nobody" },
+  ]) {
+    expect((await setUp(answers)).code).toBe(1);
+    expect(written()).toEqual(before);
+  }
+  for (let runs = 1; runs <= 2; runs += 1) expect((await setUp({ lark, token })).code).toBe(0);
+  expect(kept().lark.encryptKey).toHaveLength(3);
+  expect(await signed("of the console")).toBe(200);
+}, 90_000);
+
+// Before: --replace made new keys of empty answers.
+test("--replace makes no key where there is one, and --drop-former asks nothing and only drops", async () => {
+  const answers = { lark, api: ["zapier"], token };
+  for (let runs = 1; runs <= 2; runs += 1) expect((await setUp(answers)).code).toBe(0);
+  const { lark: both, api } = kept();
+  expect((await setUp(answers, 0, "--replace")).code).toBe(0);
+  expect(kept()).toMatchObject({ lark: { encryptKey: both.encryptKey[1] }, api: { zapier: api.zapier[1] } });
+
+  expect((await setUp({ lark: { ...lark, encryptKey: "newest" }, token })).code).toBe(0);
+  expect((await setUp({}, 0, "--drop-former", "lark")).code).toBe(0);
+  expect(kept()).toEqual({
+    lark: { encryptKey: "newest", verificationToken: "v-token" },
+    api: { zapier: api.zapier[1] },
+  });
+  const unknown = await setUp({}, 0, "--drop-former", "larc");
+  expect([unknown.code, unknown.err]).toEqual([1, expect.stringContaining("no section larc")]);
+}, 90_000);
+
 describe("a wrong answer is named, and nothing is written", () => {
   test.each([
     [

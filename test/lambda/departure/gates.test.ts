@@ -165,6 +165,10 @@ describe("the gates", () => {
     ["wechatwork:svc", ["wechatwork:svc-*"], false],
     ["lark:ou_1", ["wechatwork:*", "lark:*"], true],
     ["lark:ou_*", ["lark:ou_1"], false],
+    // Before: WeCom's ids, which do not differ by case, protected in one case only.
+    ["wechatwork:zhangsan", ["wechatwork:ZhangSan"], true],
+    ["wechatwork:SVC-1", ["wechatwork:svc-*"], true],
+    ["lark:OU_1", ["lark:ou_1"], false],
   ])("%s is protected by %j: %s", (userId, patterns, expected) => {
     expect(isProtected(userId, patterns)).toBe(expected);
   });
