@@ -203,6 +203,7 @@ function harmless({ lark, wechatwork, slack, api }: KeysFile): [string, SignedRe
 
 const advice = (status: number | undefined): string =>
   ({
+    400: "A clock is wrong, here or where the webhook runs.",
     401: "The keys here are not those in the secret, or a clock is wrong. The webhook's log names the check.",
     404: "This source has no section in the secret, or the address is wrong.",
     503: "The secret is not filled in, or a field of it is wrong. The webhook's log names it.",

@@ -56,7 +56,7 @@ test("a bad day raises its alarms, under their names", async () => {
   for (const _ of [1, 2, 3]) await send({ ...lark("ou_demo_4"), body: '{"encrypt":"forged"}' }, stack.url);
   await send(signLark({ schema: "2.0", header: { token: keys.lark.verificationToken } }, keys.lark), stack.url);
   await send(signLark(larkDeleted({}, { token: keys.lark.verificationToken }), keys.lark), stack.url);
-  expect((await send(order("lark:ou_demo_5", new Date(Date.now() - 600_000)), stack.url)).status).toBe(401);
+  expect((await send(order("lark:ou_demo_5", new Date(Date.now() - 600_000)), stack.url)).status).toBe(400);
   await expect.poll(metrics, { timeout: 10_000 }).toContain("BrakeTripped");
   for (const name of ["Held", "Refused", "Malformed", "UnusableDeparture", "ClockDrift", "StartedFailing"]) {
     expect(metrics()).toContain(name);
