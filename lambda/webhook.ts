@@ -49,7 +49,7 @@ export function createWebhook(parts: WebhookParts) {
           await keepRefused(source, request, error);
           throw error;
         })
-        .finally(async () => watchKeys(await keys.read()));
+        .finally(async () => watchKeys(await keys.read(), source.section));
       const isUrlCheck = received.kind === "answer" && received.isUrlCheck === true;
       const isUnproven = received.kind === "answer" && received.isUnproven === true;
       const noted = isUnproven

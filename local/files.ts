@@ -19,8 +19,16 @@ export function readKeys(path = process.env.LOCAL_KEYS): KeysFile {
   const keys = trimEnds(readJson(file, "keys")) as KeysFile;
   const wrong = whatIsWrong(parseKeys(JSON.stringify(keys)));
   if (wrong.length > 0) throw new Error(`The keys in ${file} are wrong: ${wrong.join("; ")}`);
-  return keys;
+  return withoutNull(keys) as KeysFile;
 }
+
+/** What is off on purpose has no key to sign with. */
+function withoutNull(keys: object): object {
+  const given = Object.entries(keys).filter(([, value]) => value !== null);
+  return Object.fromEntries(given.map(([name, value]) => [name, isPlain(value) ? withoutNull(value) : value]));
+}
+
+const isPlain = (value: unknown): value is object => typeof value === "object" && !Array.isArray(value);
 
 /** Reads a JSON object. Throws an error that names the file. */
 export function readJson(path: string, what: string): object {
