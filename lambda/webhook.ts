@@ -92,7 +92,9 @@ export function createWebhook(parts: WebhookParts) {
       await quarantine.keepAuthentic(source, request, error.code);
       await passOn(source, request);
     }
-    if (!keptProblems.has(error.code) || error.isHopeless || !source.hasProof(request)) return;
+    if (!keptProblems.has(error.code) || error.isHopeless) return;
+    // What is too large comes without its body, and with it may be without its proof.
+    if (error.code !== "too_large" && !source.hasProof(request)) return;
     const reason = error.code === "unauthorized" ? (error.reason ?? "") : error.code;
     await inTime(refusedNoteMs, async () => {
       const facts = { source: source.section, reason };

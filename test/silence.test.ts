@@ -41,7 +41,10 @@ const metrics = () => lines.flatMap((line) => JSON.parse(line)._aws?.CloudWatchM
 
 async function outcomeOf(userId: string) {
   const find = async () => (await stack.ledger.list({ userId, now: new Date(), limit: 1 })).items[0];
-  const isOver = async () => !["accepted", "resigning", undefined].includes((await find())?.status);
+  const isOver = async () => {
+    const found = await find();
+    return found !== undefined && !["accepted", "resigning"].includes(found.status) && found.tell === undefined;
+  };
   await expect.poll(isOver, { timeout: 15_000 }).toBe(true);
   return find();
 }

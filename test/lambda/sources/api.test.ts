@@ -325,10 +325,10 @@ describe("what is answered", () => {
       "GET /resignations",
     );
     expect(received).toMatchObject({ query: { limit: 50, since: undefined }, cursor: undefined });
-    expect(answerOf(received, [resignation("accepted")], undefined).body).toEqual({
+    expect(answerOf(received, [resignation("accepted")], undefined, []).body).toEqual({
       items: [expect.objectContaining({ person: { genauthUserId: "g1", name: "Zhang" } })],
     });
-    expect(answerOf(received, [], "c").body).toEqual({ items: [], nextCursor: "c" });
+    expect(answerOf(received, [], "c", []).body).toEqual({ items: [], nextCursor: "c" });
   });
 
   test.each(["approve", "cancel", "retry", "acknowledge"])("to %s: the resignation as it is now", (name) => {

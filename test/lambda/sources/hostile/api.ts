@@ -373,7 +373,6 @@ export const cases: Hostile[] = [
     { operator: "alice", reason: "x".repeat(501) },
     { operator: "alice", id: "res_2" },
     { operator: "alice", heldFor: "nothing" },
-    { operator: "alice", heldFor: null },
     [],
     "alice",
   ].map((content) => ({
