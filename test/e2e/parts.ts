@@ -66,7 +66,7 @@ export async function callsFor(userId: string): Promise<number[]> {
 
 /** Somebody whom GenAuth knows and nobody else uses. */
 export async function somebody(provider: string): Promise<string> {
-  const id = `e2e-${randomUUID().slice(0, 8)}`;
+  const id = `${provider === "lark" ? "ou_" : ""}e2e${randomUUID().slice(0, 8)}`;
   await simulate("users", { users: [{ syncRelation: `${provider}:${id}`, name: "End To End" }] });
   return id;
 }
