@@ -16,9 +16,15 @@ export interface LarkKeys {
 }
 
 /** Lark's request around an event or a URL check: encrypted and signed where there is an encrypt key. */
-export function signLark(content: object, { encryptKey }: LarkKeys, now = new Date(), isSigned = true): SignedRequest {
-  if (encryptKey === undefined) return larkRequest(JSON.stringify(content), {});
-  const body = JSON.stringify({ encrypt: encryptLark(JSON.stringify(content), encryptKey) });
+export function signLark(
+  content: object | string,
+  { encryptKey }: LarkKeys,
+  now = new Date(),
+  isSigned = true,
+): SignedRequest {
+  const text = typeof content === "string" ? content : JSON.stringify(content);
+  if (encryptKey === undefined) return larkRequest(text, {});
+  const body = JSON.stringify({ encrypt: encryptLark(text, encryptKey) });
   if (!isSigned) return larkRequest(body, {});
   const timestamp = String(Math.floor(now.getTime() / 1000));
   const nonce = randomBytes(8).toString("hex");

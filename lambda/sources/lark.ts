@@ -3,6 +3,7 @@
  * same protocol): signature → decryption → `url_verification` or event, schema 2.0 and 1.0.
  */
 import { decodeUtf8, json, parseJson, type Request } from "../http.ts";
+import { nameGivenTwice, shorten } from "../json.ts";
 import { exactly, isAhead, untimed, withinSecond } from "../moment.ts";
 import { malformed, refused, unreadable } from "../problem.ts";
 import { type Departure, type Moment, syncRelation } from "../resignation.ts";
@@ -22,7 +23,7 @@ export const lark: Source<"lark"> = {
 };
 
 function receive(request: Request, context: Context<"lark">): Received {
-  const { isSigned, content } = verify(request, context);
+  const { isSigned, content, layers } = verify(request, context);
   const isUrlCheck = content.type === "url_verification";
   if (!isSigned && !isUrlCheck && context.keys.encryptKey) throw refused("signature missing");
   verifyToken(content, context.keys);
@@ -31,7 +32,7 @@ function receive(request: Request, context: Context<"lark">): Received {
     if (typeof challenge !== "string") throw malformed("The URL check has no challenge");
     return { kind: "answer", isUrlCheck: true, answer: json(200, { challenge }) };
   }
-  return toReceived(content, context);
+  return toReceived(content, layers, context);
 }
 
 type Content = Record<string, unknown>;
@@ -53,15 +54,16 @@ function hasProof({ headers, body }: Request): boolean {
  * Lark sends the URL check unsigned even where an encrypt key is set; there the decryption is the proof. An
  * unsigned request must be encrypted, and every failure looks the same: anyone can send one.
  */
-function verify(request: Request, { keys, settings, now }: Context<"lark">): { isSigned: boolean; content: Content } {
+function verify(request: Request, { keys, settings, now }: Context<"lark">): Proven {
   const { encryptKey } = keys;
   const signature = request.headers["x-lark-signature"];
   if (!encryptKey || signature === undefined) {
     const content = parseUnproven(request.body);
     if (!encryptKey && "encrypt" in content) throw refused("encrypted, but no encryptKey is set");
-    if (!encryptKey) return { isSigned: false, content };
+    if (!encryptKey) return { isSigned: false, content, layers: [request.body] };
     if (!("encrypt" in content)) throw refused("not encrypted, though an encryptKey is set");
-    return { isSigned: false, content: decryptUnproven(content.encrypt, encryptKey) };
+    const bytes = decryptUnproven(content.encrypt, encryptKey);
+    return { isSigned: false, content: parseContent(bytes), layers: [request.body, bytes] };
   }
   const timestamp = request.headers["x-lark-request-timestamp"] ?? "";
   const nonce = request.headers["x-lark-request-nonce"] ?? "";
@@ -73,10 +75,16 @@ function verify(request: Request, { keys, settings, now }: Context<"lark">): { i
   verifyTimestamp(timestamp, settings.lark.strictTimestamp, now);
 
   const content = parseContent(request.body);
-  return {
-    isSigned: true,
-    content: "encrypt" in content ? parseContent(decrypt(content.encrypt, proven)) : content,
-  };
+  if (!("encrypt" in content)) return { isSigned: true, content, layers: [request.body] };
+  const bytes = decrypt(content.encrypt, proven);
+  return { isSigned: true, content: parseContent(bytes), layers: [request.body, bytes] };
+}
+
+interface Proven {
+  readonly isSigned: boolean;
+  readonly content: Content;
+  /** The JSON that the content was read from: the body, and what was encrypted in it. */
+  readonly layers: readonly Uint8Array[];
 }
 
 /**
@@ -110,10 +118,12 @@ function parseUnproven(bytes: Uint8Array): Content {
 }
 
 /** Anyone can send an unsigned request, so every failure is the same one, whichever step it happened in. */
-function decryptUnproven(encrypted: unknown, encryptKeys: readonly string[]): Content {
+function decryptUnproven(encrypted: unknown, encryptKeys: readonly string[]): Uint8Array {
   const readable = encryptKeys.flatMap((key) => {
     try {
-      return [parseContent(decrypt(encrypted, key))];
+      const bytes = decrypt(encrypted, key);
+      parseContent(bytes);
+      return [bytes];
     } catch {
       return [];
     }
@@ -172,7 +182,7 @@ const otherTypes: ReadonlySet<string> = new Set(["user_update"]);
 const scopeTypes: ReadonlySet<string> = new Set(["contact.scope.updated_v3", "contact_scope_change"]);
 
 /** The type first: what is none of ours has no shape to keep. */
-function toReceived(content: Content, context: Context<"lark">): Received {
+function toReceived(content: Content, layers: Proven["layers"], context: Context<"lark">): Received {
   const type = isSchema2(content) ? asObject(content.header).event_type : asObject(content.event).type;
   const name = typeof type === "string" ? type.trim().toLowerCase() : undefined;
   if (name !== undefined && (!personTypes.test(name) || otherTypes.has(name))) return ok();
@@ -184,6 +194,12 @@ function toReceived(content: Content, context: Context<"lark">): Received {
   if (tenantKey && typeof event.tenantKey === "string" && event.tenantKey !== tenantKey) {
     const message = "An event of another Lark tenant: nothing is done";
     return ok({ notices: [{ metric: "OtherTenant", message, facts, level: "WARN" }] });
+  }
+  // RFC 7493, 2.3: which of the two counts would be chance.
+  const twice = layers.map((bytes) => nameGivenTwice(decodeUtf8(bytes))).find((one) => one !== undefined);
+  if (twice !== undefined) {
+    const message = `An authentic Lark event gives ${shorten(twice)} twice: it is kept and not carried out`;
+    return ok({ notices: [{ metric: "UnusableDeparture", message, facts }], keepAs: "a name given twice" });
   }
   if (typeof type !== "string") {
     const message = "An authentic Lark event has no type: it is kept";

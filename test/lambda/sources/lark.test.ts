@@ -545,6 +545,28 @@ describe("an authentic event that may be about a person and is not understood is
     });
   });
 
+  describe("that gives a name twice", () => {
+    const text = JSON.stringify(deleted);
+    test.each([
+      [text.replace('"open_id":"ou_1"', '"open_id":"ou_1","open_id":"ou_2"')],
+      [text.replace('"open_id":"ou_1"', '"open_id":"ou_1","\\u006fpen_id":"ou_2"')],
+      [text.replace('"event_type":"', '"event_type":"contact.user.created_v3","event_type":"')],
+      [text.replace(/}$/, ',"event":{}}').replace(/^{/, '{"event":{"object":{"open_id":"ou_2"}},')],
+    ])("%s", (twice) => {
+      const outcome = {
+        ...{ kind: "answer", answer: { statusCode: 200, body: "{}" }, keepAs: "a name given twice" },
+        notices: [{ metric: "UnusableDeparture", facts: { source: "lark" } }],
+      };
+      expect(receive(signLark(twice, signing, now))).toMatchObject(outcome);
+      expect(receive(signLark(twice, {}, now), { verificationToken: ["a token"] })).toMatchObject(outcome);
+    });
+
+    test("but is none of ours is answered, and nothing more", () => {
+      const content = '{"header":{"event_type":"im.message.receive_v1","token":"a token"},"schema":"2.0","a":1,"a":2}';
+      expect(receive(signLark(content, signing, now))).toEqual({ kind: "answer", answer: expect.anything() });
+    });
+  });
+
   test("without an event id, where it is a departure; a return and a smaller scope need none", () => {
     for (const event_id of ["", 1, null, undefined]) {
       const header = { ...deleted.header, event_id };
