@@ -175,10 +175,10 @@ function toSlack(told: readonly Told[], language: Language): object {
     ...{ type: "button", action_id: action, value, style },
     text: { type: "plain_text", text: label },
   });
-  const actions = held.map(({ id }) => ({
+  const actions = held.map(({ id, resignation }) => ({
     type: "actions",
     elements: [
-      button("approve", `Approve ${id.slice(-6)}`, id, "danger"),
+      button("approve", `Approve ${id.slice(-6)}`, toApproval(id, resignation), "danger"),
       button("cancel", `Refuse ${id.slice(-6)}`, id, "primary"),
     ],
   }));
@@ -186,6 +186,10 @@ function toSlack(told: readonly Told[], language: Language): object {
   const section = { type: "section", text: { type: "mrkdwn", text, verbatim: true } };
   return { text, blocks: [section, ...(held.length <= 5 ? actions : [])] };
 }
+
+/** What an approval names: the resignation, and the hold that was shown when the button was made. */
+const toApproval = (id: string, resignation: Resignation | undefined) =>
+  resignation?.status === "held" ? `${id} ${resignation.heldFor}` : id;
 
 /** Standard Webhooks' payload. */
 const toEvent = ({ about, id, why, resignation }: Told, now: Date) => ({

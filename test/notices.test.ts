@@ -343,11 +343,16 @@ describe("the whole way", () => {
     await stack.ledger.enter(ordered);
     await stack.resigner({ Records: [{ body: ordered.id, messageId: "m", receiptHandle: "r" }] } as never);
     await expect.poll(() => standIns.of("slack").length, { timeout: 10_000 }).toBe(1);
-    expect(standIns.of("slack")[0]?.body).toContain(`"value":"${ordered.id}"`);
+    const notice = standIns.of("slack")[0]?.body;
+    expect(notice).toContain(`"value":"${ordered.id} approval"`);
+    expect(notice).toContain(`"value":"${ordered.id}"`);
 
     expect((await press("approve", ordered.id, "U0ALICE")).status).toBe(200);
     expect((await slack.next())?.text).toContain("A second operator must approve");
-    expect((await press("approve", ordered.id, "U0BOB")).status).toBe(200);
+    // A button of a notice that is old: it was held for something else then.
+    expect((await press("approve", `${ordered.id} stale`, "U0BOB")).status).toBe(200);
+    expect((await slack.next())?.text).toContain("held for approval");
+    expect((await press("approve", `${ordered.id} approval`, "U0BOB")).status).toBe(200);
     expect((await slack.next())?.text).toContain("Decided by <@U0BOB>");
     await expect.poll(async () => (await stack.ledger.get(ordered.id))?.status, { timeout: 10_000 }).toBe("resigned");
     expect((await press("cancel", ordered.id, "U0BOB")).status).toBe(200);

@@ -8,7 +8,7 @@ import { decodeUtf8, json, type Request, text } from "../http.ts";
 import { isExpired, toInquiry } from "../inquiry.ts";
 import { readJson } from "../json.ts";
 import { malformed, type Problem, refused } from "../problem.ts";
-import { isStatus, statuses } from "../resignation.ts";
+import { holds, isStatus, statuses } from "../resignation.ts";
 import { type ReadId, readRelation } from "./ids.ts";
 import type { ActName, Context, Notice, Received, Source } from "./index.ts";
 import { findEvery, hasAll, isSameDigest, sha256 } from "./proof.ts";
@@ -190,7 +190,12 @@ function receiveClick(request: Request, context: Context<"slack">): Received {
   if (!replyUrl) return { kind: "answer", answer: nothing };
   verifyReplyUrl(replyUrl, context);
   if (isDecision) {
-    const act = { name, id: value, caller: "slack", operator, requestId: requestIdOf(request) } as const;
+    const [id = "", hold] = value.split(" ");
+    const heldFor = holds.find((one) => one === hold);
+    const act = {
+      ...({ name, id, caller: "slack", operator, requestId: requestIdOf(request) } as const),
+      ...(name === "approve" && heldFor && { heldFor }),
+    };
     return {
       kind: "act",
       act,
