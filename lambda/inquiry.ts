@@ -18,6 +18,26 @@ const inquirySchema = z.object({
 });
 export type Inquiry = z.infer<typeof inquirySchema>;
 
+/** An answer that Slack did not take at once, to be told again behind the queue. Its address is a secret too. */
+const owedReplySchema = z.object({
+  id: z.string(),
+  replyUrl: z.string(),
+  message: z.record(z.string(), z.unknown()),
+  askedAt: z.iso.datetime(),
+});
+export type OwedReply = z.infer<typeof owedReplySchema>;
+
+export const parseOwedReply = (item: unknown): OwedReply => owedReplySchema.parse(item);
+
+export const isOwedReplyId = (id: string) => id.startsWith("reply_");
+
+export function toOwedReply(replyUrl: string, message: object, now: Date): OwedReply {
+  const key = createHash("sha256")
+    .update(`${replyUrl} ${JSON.stringify(message)}`)
+    .digest("hex");
+  return { id: `reply_${key.slice(0, 32)}`, replyUrl, message: { ...message }, askedAt: now.toISOString() };
+}
+
 export const parseInquiry = (item: unknown): Inquiry => inquirySchema.parse(item);
 
 const lifetimeMs = 30 * 60_000;

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { expiry, type Table } from "./dynamo.ts";
-import { type Inquiry, isInquiryId, parseInquiry } from "./inquiry.ts";
+import { type Inquiry, isInquiryId, isOwedReplyId, type OwedReply, parseInquiry, parseOwedReply } from "./inquiry.ts";
 import { noticeSchema, type SourceName } from "./resignation.ts";
 
 /** How long the ledger remembers, in days. */
@@ -72,6 +72,16 @@ export function createNotes(table: Table) {
     async getInquiry(id: string): Promise<Inquiry | undefined> {
       const item = isInquiryId(id) ? await table.get({ id }) : undefined;
       return item && parseInquiry(item);
+    },
+
+    /** Writes down an answer that Slack did not take, for as long as its address can serve. */
+    async enterOwedReply(reply: OwedReply): Promise<void> {
+      await table.put({ ...reply, expiresAt: Math.floor(Date.parse(reply.askedAt) / 1000) + 3_600 });
+    },
+
+    async getOwedReply(id: string): Promise<OwedReply | undefined> {
+      const item = isOwedReplyId(id) ? await table.get({ id }) : undefined;
+      return item && parseOwedReply(item);
     },
 
     /**

@@ -1,14 +1,15 @@
 import type { RuntimeSettings } from "./environment.ts";
 import { byRelation, type GenAuth } from "./genauth.ts";
-import { type Inquiry, isExpired } from "./inquiry.ts";
+import { type Inquiry, isExpired, toOwedReply } from "./inquiry.ts";
 import type { Ledger } from "./ledger.ts";
-import { kindOf, type Log } from "./log.ts";
+import { kindOf, type Log, traceOf } from "./log.ts";
+import type { Queue } from "./queue.ts";
 import { isUnderWay } from "./resignation.ts";
 import { isReplyUrl } from "./sources/slack.ts";
 import { card, expired, failedLookUp, outcome, removal } from "./sources/slack-messages.ts";
 
 export interface ReplyParts {
-  readonly ledger: Pick<Ledger, "get" | "getInquiry" | "list">;
+  readonly ledger: Pick<Ledger, "get" | "getInquiry" | "getOwedReply" | "list">;
   readonly settings: RuntimeSettings;
   readonly log: Log;
   readonly now: () => Date;
@@ -24,10 +25,26 @@ export async function answerInquiry(
 ): Promise<"done" | { inSeconds: number }> {
   const inquiry = await parts.ledger.getInquiry(id);
   if (!inquiry) return "done";
-  const againIn = await postReply(parts, inquiry.replyUrl, await answerTo(parts, inquiry));
-  const inSeconds = againIn === undefined ? undefined : nextTry(inquiry, againIn, parts.now());
+  return postWhileItServes(parts, inquiry, await answerTo(parts, inquiry));
+}
+
+/** Tells once more what Slack did not take when it was told first. */
+export async function postOwedReply(parts: ReplyParts, id: string): Promise<"done" | { inSeconds: number }> {
+  const owed = await parts.ledger.getOwedReply(id);
+  return owed ? postWhileItServes(parts, owed, owed.message) : "done";
+}
+
+async function postWhileItServes(
+  parts: ReplyParts,
+  asked: Addressed,
+  message: object,
+): Promise<"done" | { inSeconds: number }> {
+  const againIn = await postReply(parts, asked.replyUrl, message);
+  const inSeconds = againIn === undefined ? undefined : nextTry(asked, againIn, parts.now());
   return inSeconds === undefined ? "done" : { inSeconds };
 }
+
+type Addressed = Pick<Inquiry, "replyUrl" | "askedAt">;
 
 async function answerTo(parts: ReplyParts & { genauth: GenAuth }, inquiry: Inquiry): Promise<object> {
   if (inquiry.state === "dismissed") return removal;
@@ -42,7 +59,7 @@ async function answerTo(parts: ReplyParts & { genauth: GenAuth }, inquiry: Inqui
 const maxAgeSeconds = 3600;
 
 /** No sooner than Slack wants it, ever more seldom, and no longer than the address can serve. */
-function nextTry({ askedAt }: Inquiry, againIn: number, now: Date): number | undefined {
+function nextTry({ askedAt }: Addressed, againIn: number, now: Date): number | undefined {
   const age = (now.getTime() - Date.parse(askedAt)) / 1000;
   const inSeconds = Math.ceil(Math.max(againIn, 1, Math.min(60, age / 2)));
   return age + inSeconds < maxAgeSeconds ? inSeconds : undefined;
@@ -71,6 +88,28 @@ export async function tellOutcome(parts: ReplyParts, id: string, inquiryId: stri
   } catch (error) {
     parts.log.warn("An outcome could not be told", { id, error: kindOf(error) });
     return undefined;
+  }
+}
+
+/**
+ * Answers a click or a command by its own address. What Slack does not take now is told again behind the queue: the
+ * request itself cannot wait for that.
+ */
+export async function postOrOwe(
+  parts: Pick<ReplyParts, "settings" | "log" | "now"> & {
+    ledger: Pick<Ledger, "enterOwedReply">;
+    queue: Pick<Queue, "send">;
+  },
+  url: string,
+  message: object,
+): Promise<void> {
+  if ((await postReply(parts, url, message)) === undefined) return;
+  try {
+    const owed = toOwedReply(url, message, parts.now());
+    await parts.ledger.enterOwedReply(owed);
+    await parts.queue.send(owed.id);
+  } catch (error) {
+    parts.log.warn("An answer could not be told", traceOf(error));
   }
 }
 

@@ -9,11 +9,11 @@ import { runSessions } from "./departure/sessions.ts";
 import { createTurn, type Next, type TurnParts } from "./departure/turn.ts";
 import { atFirstCall, clientConfig, readSettings, readVariable } from "./environment.ts";
 import { createGenAuth } from "./genauth.ts";
-import { isInquiryId } from "./inquiry.ts";
+import { isInquiryId, isOwedReplyId } from "./inquiry.ts";
 import { createLedger } from "./ledger.ts";
 import { countUnreadable, createLog, isUnreadable, nameOf, traceOf } from "./log.ts";
 import { createQueue, type Queue } from "./queue.ts";
-import { answerInquiry, tellOutcome } from "./reply.ts";
+import { answerInquiry, postOwedReply, tellOutcome } from "./reply.ts";
 import { cachedSecret, parseToken } from "./secrets.ts";
 
 export interface ResignerParts extends TurnParts {
@@ -49,6 +49,7 @@ export function createResigner(parts: ResignerParts) {
 
   async function handle(id: string): Promise<Next> {
     if (isInquiryId(id)) return answerInquiry({ ledger, genauth, settings, log, now }, id);
+    if (isOwedReplyId(id)) return postOwedReply({ ledger, settings, log, now }, id);
     if (id.startsWith("relation|")) return runRelation({ ...parts, turn: turnOf }, id.slice("relation|".length));
     if (id.startsWith("person|")) return runSessions(parts, id);
     if (id === "brake" || id === "brake|returns") return turns.records.deliverAlerts(id).then(() => "done");

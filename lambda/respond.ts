@@ -8,7 +8,7 @@ import { findOrThrow, list, operate } from "./operate.ts";
 import { Problem } from "./problem.ts";
 import type { Quarantine } from "./quarantine.ts";
 import type { Queue } from "./queue.ts";
-import { postReply } from "./reply.ts";
+import { postOrOwe } from "./reply.ts";
 import { isUnderWay, type Resignation } from "./resignation.ts";
 import type { Notice, Received, Source } from "./sources/index.ts";
 
@@ -42,7 +42,7 @@ export function createRespond(parts: RespondParts) {
         if (received.keepAs) await quarantine.keepAuthentic(source, request, received.keepAs);
         if (received.renamed) await ledger.noteRename(received.renamed.former, received.renamed.next, now());
         if (received.brakeOn) await putBrakeOn(parts, received.brakeOn);
-        if (received.reply) await postReply(parts, received.reply.url, received.reply.message);
+        if (received.reply) await postOrOwe(parts, received.reply.url, received.reply.message);
         return received.answer;
       case "departures": {
         await Promise.all((received.returns ?? []).map((back) => noteReturn(parts, back)));
@@ -62,7 +62,7 @@ export function createRespond(parts: RespondParts) {
         await parts.queue.send(received.inquiry.id);
         return received.answer;
       case "settle":
-        if (!(await settleInquiry(parts, received))) await postReply(parts, received.replyUrl, received.settledBefore);
+        if (!(await settleInquiry(parts, received))) await postOrOwe(parts, received.replyUrl, received.settledBefore);
         return received.answer;
     }
   }
@@ -70,10 +70,10 @@ export function createRespond(parts: RespondParts) {
   async function actAndTell({ act, reply }: Extract<Received, { kind: "act" }>): Promise<Resignation> {
     try {
       const changed = await operate(parts, act);
-      if (reply) await postReply(parts, reply.url, reply.message(changed));
+      if (reply) await postOrOwe(parts, reply.url, reply.message(changed));
       return changed;
     } catch (error) {
-      if (reply && error instanceof Problem) await postReply(parts, reply.url, reply.problem(error));
+      if (reply && error instanceof Problem) await postOrOwe(parts, reply.url, reply.problem(error));
       throw error;
     }
   }

@@ -153,6 +153,16 @@ describe("Slack refuses an answer for a moment", () => {
     expect((await slack.next())?.blocks?.[0]?.text?.text).toContain("Demo Lark 1");
   });
 
+  test("what a click did not do is told all the same, later", async () => {
+    await start();
+    const id = await ask("/resign lark:ou_demo_1");
+    slack.refuse({ status: 429, retryAfter: 1 }, { status: 503 });
+    await click("resign", id, eve);
+    const told = { response_type: "ephemeral", text: expect.stringContaining("not among the operators") as unknown };
+    expect(await slack.next()).toMatchObject(told);
+    expect(slack.refusalsLeft()).toBe(0);
+  });
+
   test("what it refuses for good is not tried again", async () => {
     await start();
     slack.refuse({ status: 404 });
