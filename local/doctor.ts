@@ -147,7 +147,7 @@ async function askRelations(genauth: GenAuthClient, person: string): Promise<Fin
 /** Harmless requests, signed as each sender signs them: URL checks, help, and a look at nothing. */
 async function askWebhook({ url, keys: file }: Options): Promise<Finding[]> {
   const keys = readKeys(file);
-  const findings: Finding[] = [];
+  const findings: Finding[] = larkForm(keys);
   for (const [source, request, expected] of harmless(keys)) {
     const response = await send(request, url).catch(() => undefined);
     // A source that is off answers 404 as well, but does not say of what.
@@ -170,6 +170,15 @@ async function askWebhook({ url, keys: file }: Options): Promise<Finding[]> {
       });
   }
   return findings;
+}
+
+/** The console and the secret must agree on whether events are encrypted, which only an event shows. */
+function larkForm({ lark }: KeysFile): Finding[] {
+  if (!lark) return [];
+  const found = first(lark.encryptKey)
+    ? "encrypted events alone are taken: the console must have this Encrypt Key"
+    : "events that are not encrypted alone are taken: the console must have no Encrypt Key";
+  return [{ what: "Lark, form", found, isWell: true }];
 }
 
 function harmless({ lark, wechatwork, slack, api }: KeysFile): [string, SignedRequest, number][] {

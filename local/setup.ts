@@ -84,6 +84,7 @@ async function setUp({
     const next = isReplacing ? section : besides(former, section);
     isAnyKept ||= Object.values(next).some((value) => Array.isArray(value));
     keys[source] = { ...former, ...next };
+    if (source === "wechatwork") await askCorp(keys[source] as Section, answers.wechatwork?.corpId);
   }
 
   // Nothing is written before everything is proved.
@@ -218,6 +219,16 @@ function formOf(source: Exclude<SourceName, "api">, name: string, text: string, 
   const samples = Object.fromEntries(fields[source].map((field) => [field.name, field.sample]));
   const read = parseKeys(JSON.stringify({ [source]: { ...samples, [name]: text } }))[source];
   return read && "wrong" in read ? read.wrong : true;
+}
+
+/** Several receive ids are several parties': which corp is ours must be said, or the section serves nobody. */
+async function askCorp(section: Section, given: string | undefined): Promise<void> {
+  if (given !== undefined) section.corpId = given;
+  if (section.corpId === undefined && Array.isArray(section.receiveIds)) {
+    section.corpId = await askOpenly(`Which corp is yours (wechatwork.corpId), of ${section.receiveIds.join(", ")}?`);
+  }
+  const wrong = whatIsWrong(parseKeys(JSON.stringify({ wechatwork: section })));
+  if (wrong.length > 0) throw new Error(wrong.join("; "));
 }
 
 /** The callers' secrets; those that are given are kept. */

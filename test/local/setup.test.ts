@@ -125,6 +125,18 @@ test("a run that fails writes nothing, and no run drops a key that may be the co
   expect(await signed("of the console")).toBe(200);
 }, 90_000);
 
+test("with a second receive id it asks which corp is ours, before it writes anything", async () => {
+  expect((await setUp({ wechatwork, token })).code).toBe(0);
+  const before = written();
+  const second = { ...wechatwork, receiveIds: "ww2" };
+  const unsaid = await setUp({ wechatwork: second, token });
+  expect([unsaid.code, written()]).toEqual([1, before]);
+  expect(unsaid.err).toContain("wechatwork.corpId");
+  expect((await setUp({ wechatwork: { ...second, corpId: "ww1" }, token })).code).toBe(0);
+  expect(kept().wechatwork).toMatchObject({ receiveIds: ["ww1", "ww2"], corpId: "ww1" });
+  expect(parseKeys(JSON.stringify(kept())).wechatwork).toHaveProperty("keys");
+}, 90_000);
+
 // Before: --replace made new keys of empty answers.
 test("--replace makes no key where there is one, and --drop-former asks nothing and only drops", async () => {
   const answers = { lark, api: ["zapier"], token };
