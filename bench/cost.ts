@@ -1,6 +1,6 @@
+import { larkDeleted, send, signLark } from "../cli/sign.ts";
 import { startAws } from "../local/aws.ts";
 import { startGenAuthSimulator } from "../local/genauth-simulator.ts";
-import { larkDeleted, send, signLark } from "../local/sign.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 import { services, startAwsProxy } from "../test/aws-proxy.ts";
 import { type Section, tableOf } from "./measure.ts";

@@ -1,8 +1,5 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import { startAws } from "../local/aws.ts";
-import { startGenAuthSimulator } from "../local/genauth-simulator.ts";
-import { toEvent } from "../local/http-front.ts";
 import {
   larkDeleted,
   type SignedRequest,
@@ -14,7 +11,10 @@ import {
   signWechatworkCheck,
   slackCommand,
   wechatworkDeleted,
-} from "../local/sign.ts";
+} from "../cli/sign.ts";
+import { startAws } from "../local/aws.ts";
+import { startGenAuthSimulator } from "../local/genauth-simulator.ts";
+import { toEvent } from "../local/http-front.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 import { putItem } from "./obvious/put-item.ts";
 

@@ -2,11 +2,11 @@ import { EventDispatcher, LoggerLevel } from "@larksuiteoapi/node-sdk";
 import { AwsLambdaReceiver, LogLevel } from "@slack/bolt";
 import { decrypt, getSignature } from "@wecom/crypto";
 import { Webhook } from "standardwebhooks";
+import { first } from "../cli/files.ts";
+import type { Keys } from "../lambda/aws/secrets.ts";
 import type { RuntimeSettings } from "../lambda/environment.ts";
 import { toRequest } from "../lambda/http.ts";
-import type { Keys } from "../lambda/secrets.ts";
 import { routes } from "../lambda/sources/index.ts";
-import { first } from "../local/files.ts";
 import { median } from "./measure.ts";
 import { startBench } from "./stage.ts";
 

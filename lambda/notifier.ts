@@ -3,13 +3,13 @@ import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import * as z from "zod/mini";
+import { createLedger, type Ledger } from "./aws/ledger.ts";
+import { createQueue, type Queue } from "./aws/queue.ts";
+import { type CachedSecret, cachedSecret, parseTargets, type TargetRing } from "./aws/secrets.ts";
 import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
-import { createLedger, type Ledger } from "./ledger.ts";
 import { countUnreadable, createLog, isUnreadable, kindOf, type Log, traceOf } from "./log.ts";
-import { isTaken, type Post, type TargetName, type Told, toPosts } from "./notices.ts";
-import { createQueue, type Queue } from "./queue.ts";
+import { isTaken, type Post, type TargetName, type Told, toPosts } from "./notices/notices.ts";
 import { isUrgent, type Notice, noticeSchema } from "./resignation.ts";
-import { type CachedSecret, cachedSecret, parseTargets, type TargetRing } from "./secrets.ts";
 
 export interface NotifierParts {
   readonly ledger: Pick<Ledger, "get">;

@@ -4,17 +4,17 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import { createLedger } from "./aws/ledger.ts";
+import { createQueue, type Queue } from "./aws/queue.ts";
+import { cachedSecret, parseToken } from "./aws/secrets.ts";
 import { runRelation } from "./departure/relation.ts";
 import { runSessions } from "./departure/sessions.ts";
 import { createTurn, type Next, type TurnParts } from "./departure/turn.ts";
 import { atFirstCall, clientConfig, readSettings, readVariable } from "./environment.ts";
-import { createGenAuth } from "./genauth.ts";
-import { isInquiryId, isOwedReplyId } from "./inquiry.ts";
-import { createLedger } from "./ledger.ts";
+import { createGenAuth } from "./genauth/genauth.ts";
 import { countUnreadable, createLog, isUnreadable, nameOf, traceOf } from "./log.ts";
-import { createQueue, type Queue } from "./queue.ts";
-import { answerInquiry, postOwedReply, tellOutcome } from "./reply.ts";
-import { cachedSecret, parseToken } from "./secrets.ts";
+import { isInquiryId, isOwedReplyId } from "./operators/inquiry.ts";
+import { answerInquiry, postOwedReply, tellOutcome } from "./operators/slack-reply.ts";
 
 export interface ResignerParts extends TurnParts {
   readonly queue: Pick<Queue, "delay" | "bury">;

@@ -4,11 +4,11 @@ import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import middy from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import { createLedger } from "./aws/ledger.ts";
+import { createQueue } from "./aws/queue.ts";
+import { cachedSecret, type KeyRing, parseKeys } from "./aws/secrets.ts";
 import { atFirstCall, clientConfig, readSettings, readVariable, variables } from "./environment.ts";
 import { type Answer, answerError, json, toRequest as readEvent } from "./http.ts";
-import { createLedger } from "./ledger.ts";
-import { createLog } from "./log.ts";
-import { malformed, Problem } from "./problem.ts";
 import {
   createQuarantine,
   type HourCount,
@@ -16,12 +16,12 @@ import {
   type Kept,
   type Quarantine,
   toRequest,
-} from "./quarantine.ts";
-import { createQueue } from "./queue.ts";
-import { type ReceiveParts, receive, receiveWith } from "./receive.ts";
+} from "./intake/quarantine.ts";
+import { type ReceiveParts, receive, receiveWith } from "./intake/receive.ts";
+import { createRespond, type RespondParts } from "./intake/respond.ts";
+import { createLog } from "./log.ts";
+import { malformed, Problem } from "./problem.ts";
 import type { SourceName } from "./resignation.ts";
-import { createRespond, type RespondParts } from "./respond.ts";
-import { cachedSecret, type KeyRing, parseKeys } from "./secrets.ts";
 import { quarantineRoutes, type Received, routes } from "./sources/index.ts";
 
 export interface ReverifierParts extends Omit<RespondParts, "quarantine">, Omit<ReceiveParts, "ledger" | "settings"> {

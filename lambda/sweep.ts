@@ -1,10 +1,10 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
+import { createLedger, type Ledger, type Position } from "./aws/ledger.ts";
+import { createQueue, type Queue } from "./aws/queue.ts";
 import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
-import { createLedger, type Ledger, type Position } from "./ledger.ts";
-import { silences } from "./life.ts";
+import { silences } from "./intake/pulse.ts";
 import { countUnreadable, createLog, type Log } from "./log.ts";
-import { createQueue, type Queue } from "./queue.ts";
 import { later, type Resignation, type Status, sweepAfterSeconds } from "./resignation.ts";
 
 export interface SweepParts {

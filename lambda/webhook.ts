@@ -4,17 +4,17 @@ import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import middy from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import { createLedger } from "./aws/ledger.ts";
+import { createQueue } from "./aws/queue.ts";
+import { type CachedSecret, cachedSecret, type KeyRing, parseKeys } from "./aws/secrets.ts";
 import { atFirstCall, clientConfig, readSettings, readVariable, variables } from "./environment.ts";
 import { answerError, maxEventBytes, problemAnswer, type Request, toRequest } from "./http.ts";
-import { createLedger } from "./ledger.ts";
-import { createHearing, createKeysWatch, talkative } from "./life.ts";
+import { createHearing, createKeysWatch, talkative } from "./intake/pulse.ts";
+import { createQuarantine, type Quarantine } from "./intake/quarantine.ts";
+import { receive } from "./intake/receive.ts";
+import { createRespond, type RespondParts } from "./intake/respond.ts";
 import { createLog, traceOf } from "./log.ts";
 import { Problem, unreadable } from "./problem.ts";
-import { createQuarantine, type Quarantine } from "./quarantine.ts";
-import { createQueue } from "./queue.ts";
-import { receive } from "./receive.ts";
-import { createRespond, type RespondParts } from "./respond.ts";
-import { type CachedSecret, cachedSecret, type KeyRing, parseKeys } from "./secrets.ts";
 import { routes, type Source } from "./sources/index.ts";
 
 export interface WebhookParts extends RespondParts {

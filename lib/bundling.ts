@@ -8,7 +8,7 @@ export const bundling = {
   mainFields: ["module", "main"],
   banner: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',
   alias: {
-    "@aws-sdk/credential-provider-node": fileURLToPath(new URL("../lambda/credentials.ts", import.meta.url)),
+    "@aws-sdk/credential-provider-node": fileURLToPath(new URL("../lambda/aws/credentials.ts", import.meta.url)),
   },
 } as const;
 

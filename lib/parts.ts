@@ -16,8 +16,8 @@ import { CfnSchedule } from "aws-cdk-lib/aws-scheduler";
 import { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
+import type { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
 import { placeholder } from "../lambda/environment.ts";
-import type { ledgerTable, quarantineTable } from "../lambda/table.ts";
 import { bundling } from "./bundling.ts";
 import type { Settings } from "./settings.ts";
 

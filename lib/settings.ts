@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { isPrivate } from "../lambda/delivery.ts";
+import { isPrivate } from "../lambda/intake/delivery.ts";
 import { abouts } from "../lambda/resignation.ts";
 
 /** What an administrator decides. Everything but `genauth` has a default. */

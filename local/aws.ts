@@ -1,7 +1,7 @@
 import { CreateTableCommand, DynamoDBClient, type KeySchemaElement } from "@aws-sdk/client-dynamodb";
 import dynalite from "dynalite";
 import { startFauxqs } from "fauxqs";
-import { ledgerTable, quarantineTable } from "../lambda/table.ts";
+import { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
 import { type Listening, listen, readBody, sendJson, serve } from "./listen.ts";
 
 /** The AWS services that the functions use, on loopback, speaking their real protocols. */

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { Command } from "commander";
-import { folder, readKeys } from "./files.ts";
+import { folder, readKeys } from "../cli/files.ts";
 import { simulatorCredentials, startGenAuthSimulator } from "./genauth-simulator.ts";
 import { startMinistack } from "./ministack.ts";
 import { startNoticeStandIns, toLine } from "./notice-stand-ins.ts";
@@ -69,7 +69,7 @@ async function deployLocal({ once: isOnce = false }: { once?: boolean }): Promis
     return new Promise(() => {});
   }
   const ids = ["--genauth", genauth.url, "--person", "lark:ou_demo_1", "--outputs", outputsFile];
-  await run("node", ["local/doctor.ts", "--url", url, "--keys", keysFile, ...ids], {}, "inherit");
+  await run("node", ["cli/doctor.ts", "--url", url, "--keys", keysFile, ...ids], {}, "inherit");
   const e2e = {
     E2E_URL: url,
     E2E_KEYS: keysFile,

@@ -2,7 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
-import { folder } from "./files.ts";
+import { folder } from "../cli/files.ts";
 
 const version = "1.5.33";
 

@@ -1,8 +1,16 @@
 import Table from "cli-table3";
+import { first, type KeysFile } from "../cli/files.ts";
+import {
+  larkDeleted,
+  type SignedRequest,
+  send,
+  signApi,
+  signLark,
+  signWechatwork,
+  wechatworkDeleted,
+} from "../cli/sign.ts";
 import { isUnderWay } from "../lambda/resignation.ts";
-import { first, type KeysFile } from "./files.ts";
 import type { GenAuthSimulator } from "./genauth-simulator.ts";
-import { larkDeleted, type SignedRequest, send, signApi, signLark, signWechatwork, wechatworkDeleted } from "./sign.ts";
 import type { startStack } from "./stack.ts";
 
 interface Scene {

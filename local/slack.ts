@@ -1,5 +1,5 @@
+import { type SlackUser, send, signSlack, slackClick, slackCommand } from "../cli/sign.ts";
 import { listen, readBody, serve } from "./listen.ts";
-import { type SlackUser, send, signSlack, slackClick, slackCommand } from "./sign.ts";
 
 export interface SlackMessage {
   text?: string;

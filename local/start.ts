@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { folder, readKeys } from "../cli/files.ts";
 import { startAws } from "./aws.ts";
-import { folder, readKeys } from "./files.ts";
 import { startGenAuthSimulator } from "./genauth-simulator.ts";
 import { startNoticeStandIns, toLine } from "./notice-stand-ins.ts";
 import { play } from "./play.ts";

@@ -2,14 +2,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openTable } from "../lambda/dynamo.ts";
+import { larkDeleted, send, signApi, signLark } from "../cli/sign.ts";
+import { personId, relationId } from "../lambda/aws/people.ts";
+import { openTable } from "../lambda/aws/table.ts";
 import { createLog } from "../lambda/log.ts";
-import { personId, relationId } from "../lambda/people.ts";
 import { createResigner } from "../lambda/resigner.ts";
 import { counted } from "../lib/alarms.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
-import { larkDeleted, send, signApi, signLark } from "../local/sign.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 
 let aws: LocalAws;
@@ -36,11 +36,8 @@ const order = (userId: string, now?: Date) =>
   signApi({ method: "POST", path: "/resignations", body: { userId } }, keys.api.zapier, now ? { now } : {});
 
 test("every alarm's metric is counted somewhere in the functions", () => {
-  const code = ["lambda", "lambda/departure", "lambda/sources"].flatMap((folder) =>
-    readdirSync(folder)
-      .filter((file) => file.endsWith(".ts"))
-      .map((file) => readFileSync(`${folder}/${file}`, "utf8")),
-  );
+  const files = readdirSync("lambda", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+  const code = files.map((file) => readFileSync(`lambda/${file}`, "utf8"));
   const text = code.join("\n");
   for (const name of Object.keys(counted)) {
     expect([name, new RegExp(`count\\(\\s*"${name}"|metric: "${name}"`).test(text)]).toEqual([name, true]);

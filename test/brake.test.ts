@@ -1,10 +1,10 @@
 /** Those of one batch are not in each other's way: the brake's log is written once for each whom it lets through. */
 import type { SQSEvent } from "aws-lambda";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { larkDeleted, send, signApi, signLark } from "../cli/sign.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import type { Listening } from "../local/listen.ts";
-import { larkDeleted, send, signApi, signLark } from "../local/sign.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 import { startAwsProxy } from "./aws-proxy.ts";
 

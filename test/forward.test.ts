@@ -3,13 +3,13 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from "nod
 import { AESCipher, EventDispatcher, generateChallenge } from "@larksuiteoapi/node-sdk";
 import { decrypt, getSignature } from "@wecom/crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { isPrivate, lookupPublic, post } from "../lambda/delivery.ts";
-import { toForward } from "../lambda/forward.ts";
+import { larkDeleted, send, signLark, signWechatwork, signWechatworkCheck, wechatworkDeleted } from "../cli/sign.ts";
 import { createForwarder } from "../lambda/forwarder.ts";
+import { isPrivate, lookupPublic, post } from "../lambda/intake/delivery.ts";
+import { toForward } from "../lambda/intake/forward.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import { type Listening, listen, readBody } from "../local/listen.ts";
-import { larkDeleted, send, signLark, signWechatwork, signWechatworkCheck, wechatworkDeleted } from "../local/sign.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 import { now, settings, toRequest } from "./parts.ts";
 

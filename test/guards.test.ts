@@ -1,10 +1,10 @@
 /** What is not carried out by itself, and what operators make of it, over the whole way. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { larkDeleted, send, signApi, signLark, signWechatwork, wechatworkDeleted } from "../cli/sign.ts";
 import { isUnderWay, type Resignation } from "../lambda/resignation.ts";
 import { connectResigner } from "../lambda/resigner.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
-import { larkDeleted, send, signApi, signLark, signWechatwork, wechatworkDeleted } from "../local/sign.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 
 let aws: LocalAws;

@@ -1,7 +1,5 @@
 /** A section of the keys that is wrong, gone, misnamed or off concerns its own source, and nobody else (DESIGN §4). */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type LocalAws, startAws } from "../local/aws.ts";
-import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import {
   larkDeleted,
   type SignedRequest,
@@ -11,7 +9,9 @@ import {
   signSlack,
   signWechatwork,
   wechatworkDeleted,
-} from "../local/sign.ts";
+} from "../cli/sign.ts";
+import { type LocalAws, startAws } from "../local/aws.ts";
+import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 
 let aws: LocalAws;

@@ -2,14 +2,14 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { Context } from "aws-lambda";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { larkDeleted, send, signLark, signWechatwork, wechatworkDeleted } from "../cli/sign.ts";
+import { createQuarantine } from "../lambda/intake/quarantine.ts";
 import { createLog } from "../lambda/log.ts";
-import { createQuarantine } from "../lambda/quarantine.ts";
 import { lark } from "../lambda/sources/lark.ts";
 import { wechatwork } from "../lambda/sources/wechatwork.ts";
 import { createWebhook } from "../lambda/webhook.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
-import { larkDeleted, send, signLark, signWechatwork, wechatworkDeleted } from "../local/sign.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 import { settings, toRequest } from "./parts.ts";
 

@@ -2,15 +2,15 @@
 import { createHmac } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { larkDeleted, send, signLark, signSlack, slackClick } from "../cli/sign.ts";
+import { parseTargets } from "../lambda/aws/secrets.ts";
 import { createLog } from "../lambda/log.ts";
-import { isTaken, type Told, toPosts } from "../lambda/notices.ts";
+import { isTaken, type Told, toPosts } from "../lambda/notices/notices.ts";
 import { createNotifier } from "../lambda/notifier.ts";
 import { type Resignation, type SyncRelation, toResignation } from "../lambda/resignation.ts";
-import { parseTargets } from "../lambda/secrets.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import { startNoticeStandIns, toLine } from "../local/notice-stand-ins.ts";
-import { larkDeleted, send, signLark, signSlack, slackClick } from "../local/sign.ts";
 import { startSlackStandIn } from "../local/slack.ts";
 import { newApiSecret, newKeys, startStack } from "../local/stack.ts";
 import { now, settings } from "./parts.ts";

@@ -1,10 +1,10 @@
 /** AWS itself does not answer: 503 for the sender, and nothing is lost when they come again. */
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { larkDeleted, send, signLark } from "../cli/sign.ts";
 import { isUnderWay } from "../lambda/resignation.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import type { Listening } from "../local/listen.ts";
-import { larkDeleted, send, signLark } from "../local/sign.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 import { services, startAwsProxy } from "./aws-proxy.ts";
 

@@ -2,10 +2,6 @@
 import { createHmac } from "node:crypto";
 import { ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { isUnderWay, type Resignation } from "../lambda/resignation.ts";
-import { connectResigner } from "../lambda/resigner.ts";
-import { type LocalAws, startAws } from "../local/aws.ts";
-import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import {
   larkDeleted,
   type SignedRequest,
@@ -15,7 +11,11 @@ import {
   signWechatwork,
   signWechatworkCheck,
   wechatworkDeleted,
-} from "../local/sign.ts";
+} from "../cli/sign.ts";
+import { isUnderWay, type Resignation } from "../lambda/resignation.ts";
+import { connectResigner } from "../lambda/resigner.ts";
+import { type LocalAws, startAws } from "../local/aws.ts";
+import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 
 let aws: LocalAws;

@@ -2,15 +2,6 @@
 import { DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { maxGroups, originOf, placeOf, places } from "../lambda/places.ts";
-import { createQuarantine } from "../lambda/quarantine.ts";
-import { routes } from "../lambda/sources/index.ts";
-import { lark } from "../lambda/sources/lark.ts";
-import { connectWebhook } from "../lambda/webhook.ts";
-import { type LocalAws, startAws } from "../local/aws.ts";
-import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
-import { toEvent } from "../local/http-front.ts";
-import { listen, readBody, serve } from "../local/listen.ts";
 import {
   larkDeleted,
   type SignedRequest,
@@ -19,7 +10,16 @@ import {
   signLark,
   signWechatwork,
   wechatworkDeleted,
-} from "../local/sign.ts";
+} from "../cli/sign.ts";
+import { maxGroups, originOf, placeOf, places } from "../lambda/intake/places.ts";
+import { createQuarantine } from "../lambda/intake/quarantine.ts";
+import { routes } from "../lambda/sources/index.ts";
+import { lark } from "../lambda/sources/lark.ts";
+import { connectWebhook } from "../lambda/webhook.ts";
+import { type LocalAws, startAws } from "../local/aws.ts";
+import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
+import { toEvent } from "../local/http-front.ts";
+import { listen, readBody, serve } from "../local/listen.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 import { toRequest } from "./parts.ts";
 

@@ -1,10 +1,10 @@
 /** What tells of departures that never came, came for the wrong id, or came all at once for another reason. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { larkDeleted, send, signLark, signWechatwork, signWechatworkCheck, wechatworkDeleted } from "../cli/sign.ts";
 import { createSweep } from "../lambda/sweep.ts";
 import { counted } from "../lib/alarms.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
-import { larkDeleted, send, signLark, signWechatwork, signWechatworkCheck, wechatworkDeleted } from "../local/sign.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 import { settings } from "./parts.ts";
 

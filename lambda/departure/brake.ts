@@ -1,8 +1,8 @@
+import type { Ledger } from "../aws/ledger.ts";
+import type { Brake, BrakeName } from "../aws/notes.ts";
 import type { RuntimeSettings } from "../environment.ts";
-import type { GenAuth, Outcome } from "../genauth.ts";
-import type { Ledger } from "../ledger.ts";
+import type { GenAuth, Outcome } from "../genauth/genauth.ts";
 import type { Log } from "../log.ts";
-import type { Brake, BrakeName } from "../notes.ts";
 import { later, type Resignation, sweepAfterSeconds } from "../resignation.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { byUserId, type Outcome } from "../genauth.ts";
+import { byUserId, type Outcome } from "../genauth/genauth.ts";
 import { later, moveTo, type Resignation, sweepAfterSeconds } from "../resignation.ts";
 import type { Call, Decision } from "./decide.ts";
 import { type Effect, isDoubt, isOurs, noEffect } from "./effect.ts";

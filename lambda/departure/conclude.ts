@@ -1,4 +1,4 @@
-import { resignUserPath } from "../genauth.ts";
+import { resignUserPath } from "../genauth/genauth.ts";
 import { type Resignation, sweepAfterSeconds } from "../resignation.ts";
 import type { createCall } from "./call.ts";
 import type { Decision, Gate } from "./decide.ts";

@@ -1,6 +1,6 @@
-import type { Ledger } from "../ledger.ts";
-import { missesId } from "../notes.ts";
-import { parseRelation, type Relation, relationId } from "../people.ts";
+import type { Ledger } from "../aws/ledger.ts";
+import { missesId } from "../aws/notes.ts";
+import { parseRelation, type Relation, relationId } from "../aws/people.ts";
 import { parseResignation, type Resignation } from "../resignation.ts";
 import type { Effect } from "./effect.ts";
 import type { Returned } from "./returns.ts";

@@ -1,4 +1,4 @@
-import { byRelation, byUserId, type GenAuth, type NamedUser, type Outcome, type User } from "../genauth.ts";
+import { byRelation, byUserId, type GenAuth, type NamedUser, type Outcome, type User } from "../genauth/genauth.ts";
 import type { Resignation, SyncRelation } from "../resignation.ts";
 import type { Candidate } from "./decide.ts";
 import type { Seen } from "./effect.ts";

@@ -1,9 +1,9 @@
+import type { Ledger } from "../aws/ledger.ts";
+import type { BrakeName } from "../aws/notes.ts";
+import type { Queue } from "../aws/queue.ts";
 import type { RuntimeSettings } from "../environment.ts";
-import type { Outcome } from "../genauth.ts";
-import type { Ledger } from "../ledger.ts";
+import type { Outcome } from "../genauth/genauth.ts";
 import { type Log, traceOf } from "../log.ts";
-import type { BrakeName } from "../notes.ts";
-import type { Queue } from "../queue.ts";
 import {
   isFinal,
   isUrgent,

@@ -1,4 +1,4 @@
-import type { Outcome } from "../genauth.ts";
+import type { Outcome } from "../genauth/genauth.ts";
 import { isFinal, later, type Resignation, sweepAfterSeconds } from "../resignation.ts";
 import { ageStart } from "./gates.ts";
 import { codesOf, type createRecords } from "./record.ts";

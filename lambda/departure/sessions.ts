@@ -1,4 +1,4 @@
-import { personId } from "../people.ts";
+import { personId } from "../aws/people.ts";
 import { later } from "../resignation.ts";
 import { codesOf } from "./record.ts";
 import { retryDelaySeconds } from "./retry.ts";

@@ -1,7 +1,7 @@
+import { absentId, type Person, personId } from "../aws/people.ts";
+import type { Queue } from "../aws/queue.ts";
 import type { RuntimeSettings } from "../environment.ts";
-import { byRelation, byUserId, type GenAuth } from "../genauth.ts";
-import { absentId, type Person, personId } from "../people.ts";
-import type { Queue } from "../queue.ts";
+import { byRelation, byUserId, type GenAuth } from "../genauth/genauth.ts";
 import { isFinal, later, type Resignation } from "../resignation.ts";
 import { type InTurn, takePlace, takeReturnPlace } from "./brake.ts";
 import { type Concluded, createCall } from "./call.ts";

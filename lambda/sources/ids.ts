@@ -1,5 +1,5 @@
-import { kindOf } from "../json.ts";
 import { parseSyncRelation, type SyncRelation, syncRelation } from "../resignation.ts";
+import { kindOf } from "./json.ts";
 
 /** An id that people or their tools gave us, or what is wrong with it and what would do. */
 export type ReadId = { userId: SyncRelation } | { wrong: string };

@@ -1,13 +1,13 @@
+import type { Keys } from "../aws/secrets.ts";
 import type { RuntimeSettings } from "../environment.ts";
 import type { Answer, Request } from "../http.ts";
-import type { Inquiry } from "../inquiry.ts";
 import type { Metric } from "../log.ts";
+import { api, quarantine } from "../operators/api.ts";
+import type { Inquiry } from "../operators/inquiry.ts";
+import { slack } from "../operators/slack.ts";
 import type { Problem } from "../problem.ts";
 import type { Departure, HeldFor, Moment, Resignation, SourceName, Status, SyncRelation } from "../resignation.ts";
-import type { Keys } from "../secrets.ts";
-import { api, quarantine } from "./api.ts";
 import { lark } from "./lark.ts";
-import { slack } from "./slack.ts";
 import { wechatwork } from "./wechatwork.ts";
 
 /** Every source. A new one is one new file and one line here. */

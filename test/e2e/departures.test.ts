@@ -13,7 +13,7 @@ import {
   slackClick,
   slackCommand,
   wechatworkDeleted,
-} from "../../local/sign.ts";
+} from "../../cli/sign.ts";
 import { startSlackStandIn } from "../../local/slack.ts";
 import {
   ask,

@@ -5,11 +5,11 @@
  */
 import { randomUUID } from "node:crypto";
 import { expect } from "vitest";
+import { first, readKeys, readOutputs } from "../../cli/files.ts";
+import { larkDeleted, type SignedRequest, send, signApi, signLark } from "../../cli/sign.ts";
 import type { operatorView } from "../../lambda/resignation.ts";
-import { first, readKeys, readOutputs } from "../../local/files.ts";
 import type { Fault } from "../../local/genauth-simulator.ts";
 import type { Received } from "../../local/notice-stand-ins.ts";
-import { larkDeleted, type SignedRequest, send, signApi, signLark } from "../../local/sign.ts";
 
 /** A resignation as the interface gives it to operators. */
 export type Shown = ReturnType<typeof operatorView>;

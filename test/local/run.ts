@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 
-/** Runs one of the commands in `local/` as a person would, in a process of its own. */
+/** Runs one of the commands in `cli/` (or `deploy` in `local/`) as a person would, in a process of its own. */
 export function runCommand(
   script: string,
   args: string[],
@@ -15,8 +15,11 @@ export function runCommand(
     ...(signal && { signal, killSignal: "SIGKILL" as const }),
   };
   return new Promise((resolve) => {
-    execFile(process.execPath, [`local/${script}.ts`, ...args], options, (error, out, err) =>
-      resolve({ code: typeof error?.code === "number" ? error.code : error ? -1 : 0, out, err }),
+    execFile(
+      process.execPath,
+      [`${script === "deploy" ? "local" : "cli"}/${script}.ts`, ...args],
+      options,
+      (error, out, err) => resolve({ code: typeof error?.code === "number" ? error.code : error ? -1 : 0, out, err }),
     );
   });
 }

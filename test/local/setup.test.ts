@@ -1,10 +1,10 @@
 /** From a deployed stack to one that works, by `npm run setup`; and what GenAuth answers, by `doctor --probe`. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { parseKeys } from "../../lambda/secrets.ts";
+import { larkDeleted, send, signApi, signLark, signWechatworkCheck } from "../../cli/sign.ts";
+import { parseKeys } from "../../lambda/aws/secrets.ts";
 import { type LocalAws, startAws } from "../../local/aws.ts";
 import { type GenAuthSimulator, simulatorCredentials, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
-import { larkDeleted, send, signApi, signLark, signWechatworkCheck } from "../../local/sign.ts";
 import { startStack } from "../../local/stack.ts";
 import { makeFolder } from "../folder.ts";
 import { runCommand } from "./run.ts";

@@ -1,8 +1,5 @@
 /** What comes in bent, late, or by another hand: nobody is called for on a doubt, and somebody is told. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { askBrake } from "../../lambda/departure/brake.ts";
-import { untimed } from "../../lambda/moment.ts";
-import type { Brake } from "../../lambda/notes.ts";
 import {
   larkDeleted,
   type SignedRequest,
@@ -10,7 +7,10 @@ import {
   signLark,
   signWechatwork,
   wechatworkDeleted,
-} from "../../local/sign.ts";
+} from "../../cli/sign.ts";
+import type { Brake } from "../../lambda/aws/notes.ts";
+import { askBrake } from "../../lambda/departure/brake.ts";
+import { untimed } from "../../lambda/moment.ts";
 import { day, type Ground, hour, minute, someone, startCompany, startGround } from "./fixtures.ts";
 
 let ground: Ground;

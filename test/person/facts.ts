@@ -1,6 +1,7 @@
 /** What the world knows to be so: what the judge goes by. */
+
+import type { SignedRequest } from "../../cli/sign.ts";
 import type { StatusChange } from "../../local/genauth-people.ts";
-import type { SignedRequest } from "../../local/sign.ts";
 
 /** Something that a source said, in the order in which it happened there. */
 export interface Said {

@@ -1,9 +1,9 @@
 /** What a hostile review found wrong with people, each as the sentence that holds now. The comments say what was. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { larkDeleted, signLark, signWechatwork, wechatworkDeleted } from "../../cli/sign.ts";
 import { putBrakeOn } from "../../lambda/departure/brake.ts";
-import { toPosts } from "../../lambda/notices.ts";
+import { toPosts } from "../../lambda/notices/notices.ts";
 import { moveTo, type SyncRelation, toResignation } from "../../lambda/resignation.ts";
-import { larkDeleted, signLark, signWechatwork, wechatworkDeleted } from "../../local/sign.ts";
 import { newApiSecret } from "../../local/stack.ts";
 import { settings } from "../parts.ts";
 import {

@@ -1,18 +1,19 @@
 /** The real parts around one clock: what is told goes in, and what became of people is asked of GenAuth's simulator. */
 import { setTimeout as wait } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { accept, noteReturn } from "../../lambda/accept.ts";
-import { openTable } from "../../lambda/dynamo.ts";
-import { createGenAuth, type GenAuth } from "../../lambda/genauth.ts";
-import { createLedger, type Ledger } from "../../lambda/ledger.ts";
+import { type SignedRequest, send } from "../../cli/sign.ts";
+import { createLedger, type Ledger } from "../../lambda/aws/ledger.ts";
+import { personId } from "../../lambda/aws/people.ts";
+import { parseKeys } from "../../lambda/aws/secrets.ts";
+import { openTable } from "../../lambda/aws/table.ts";
+import { accept, noteReturn } from "../../lambda/departure/accept.ts";
+import { createGenAuth, type GenAuth } from "../../lambda/genauth/genauth.ts";
+import { createQuarantine } from "../../lambda/intake/quarantine.ts";
 import { createLog } from "../../lambda/log.ts";
 import { exactly } from "../../lambda/moment.ts";
-import { operate } from "../../lambda/operate.ts";
-import { personId } from "../../lambda/people.ts";
-import { createQuarantine } from "../../lambda/quarantine.ts";
+import { operate } from "../../lambda/operators/operate.ts";
 import type { Departure, Moment, Notice, Resignation, SourceName, SyncRelation } from "../../lambda/resignation.ts";
 import { createResigner } from "../../lambda/resigner.ts";
-import { parseKeys } from "../../lambda/secrets.ts";
 import { type Act, routes } from "../../lambda/sources/index.ts";
 import { createSweep } from "../../lambda/sweep.ts";
 import { createWebhook } from "../../lambda/webhook.ts";
@@ -20,7 +21,6 @@ import { startAws } from "../../local/aws.ts";
 import { type Fault, simulatorCredentials, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
 import { startHttpFront } from "../../local/http-front.ts";
 import type { Listening } from "../../local/listen.ts";
-import { type SignedRequest, send } from "../../local/sign.ts";
 import { newKeys } from "../../local/stack.ts";
 import { settings } from "../parts.ts";
 

@@ -2,19 +2,19 @@
 import { type DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { APIGatewayProxyEventV2, Context } from "aws-lambda";
-import { createGenAuth } from "../../lambda/genauth.ts";
-import { createLedger } from "../../lambda/ledger.ts";
+import type { SignedRequest } from "../../cli/sign.ts";
+import { createLedger } from "../../lambda/aws/ledger.ts";
+import { parseKeys } from "../../lambda/aws/secrets.ts";
+import { createGenAuth } from "../../lambda/genauth/genauth.ts";
 import { createLog } from "../../lambda/log.ts";
 import { resignationId } from "../../lambda/resignation.ts";
 import { createResigner } from "../../lambda/resigner.ts";
-import { parseKeys } from "../../lambda/secrets.ts";
 import { routes } from "../../lambda/sources/index.ts";
 import { createSweep } from "../../lambda/sweep.ts";
 import { createWebhook } from "../../lambda/webhook.ts";
 import { parseSettings } from "../../lib/settings.ts";
 import { simulatorCredentials } from "../../local/genauth-simulator.ts";
 import { toEvent } from "../../local/http-front.ts";
-import type { SignedRequest } from "../../local/sign.ts";
 
 /** What an administrator decides in a run. */
 export interface Wishes {

@@ -1,8 +1,5 @@
 /** A world around the real functions: sources, operators, an administrator, GenAuth, a queue, and one clock. */
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { startAws } from "../../local/aws.ts";
-import type { PersonStatus } from "../../local/genauth-people.ts";
-import { type Fault, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
 import {
   larkDeleted,
   type SignedRequest,
@@ -10,7 +7,10 @@ import {
   signLark,
   signWechatwork,
   wechatworkDeleted,
-} from "../../local/sign.ts";
+} from "../../cli/sign.ts";
+import { startAws } from "../../local/aws.ts";
+import type { PersonStatus } from "../../local/genauth-people.ts";
+import { type Fault, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
 import { newKeys } from "../../local/stack.ts";
 import type { EffectCall, Facts, Final, Said } from "./facts.ts";
 import { claimedBy, deploy, idOf, readItems, type Wishes } from "./parts.ts";

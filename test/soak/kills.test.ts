@@ -5,12 +5,12 @@
 import { ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { larkDeleted, send, signLark } from "../../cli/sign.ts";
 import type { Answer } from "../../lambda/http.ts";
 import { type SyncRelation, toResignation } from "../../lambda/resignation.ts";
 import { routes } from "../../lambda/sources/index.ts";
 import { startHttpFront } from "../../local/http-front.ts";
 import type { Listening } from "../../local/listen.ts";
-import { larkDeleted, send, signLark } from "../../local/sign.ts";
 import type { Fate } from "./fault-proxy.ts";
 import type { RealFunction } from "./functions.ts";
 import { startStage } from "./stage.ts";

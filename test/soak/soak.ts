@@ -2,12 +2,6 @@ import { createHash } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
-import type { Answer } from "../../lambda/http.ts";
-import { type Resignation, resignationId, type SyncRelation } from "../../lambda/resignation.ts";
-import { routes } from "../../lambda/sources/index.ts";
-import { simulatorCredentials } from "../../local/genauth-simulator.ts";
-import { startHttpFront } from "../../local/http-front.ts";
-import { startPoller } from "../../local/poller.ts";
 import {
   larkDeleted,
   type SignedRequest,
@@ -16,7 +10,13 @@ import {
   signLark,
   signWechatwork,
   wechatworkDeleted,
-} from "../../local/sign.ts";
+} from "../../cli/sign.ts";
+import type { Answer } from "../../lambda/http.ts";
+import { type Resignation, resignationId, type SyncRelation } from "../../lambda/resignation.ts";
+import { routes } from "../../lambda/sources/index.ts";
+import { simulatorCredentials } from "../../local/genauth-simulator.ts";
+import { startHttpFront } from "../../local/http-front.ts";
+import { startPoller } from "../../local/poller.ts";
 import type { Call, Fate } from "./fault-proxy.ts";
 import { startStage } from "./stage.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { Brake } from "../../../lambda/aws/notes.ts";
 import { askBrake, type BrakeAnswer, type Limits } from "../../../lambda/departure/brake.ts";
-import type { Brake } from "../../../lambda/notes.ts";
 import { later } from "../../../lambda/resignation.ts";
 import { now } from "../../parts.ts";
 

@@ -3,11 +3,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { findEvery, isSame, isSameDigest } from "../../../lambda/sources/proof.ts";
 
-const folder = "lambda/sources";
-const files = readdirSync(folder).filter((file) => file.endsWith(".ts"));
+/** The files that compare proofs. */
+const files = ["lambda/sources", "lambda/operators"]
+  .flatMap((folder) => readdirSync(folder).map((file) => `${folder}/${file}`))
+  .filter((file) => /proof\.ts"|proof\.ts$/.test(readFileSync(file, "utf8") + file));
 
 describe.each(files)("%s", (file) => {
-  const lines = readFileSync(`${folder}/${file}`, "utf8").split("\n");
+  const lines = readFileSync(file, "utf8").split("\n");
 
   test("compares no signature, digest or token by an operator", () => {
     const proof = "(?:signature|digest|mac|given|token|expected|\\w+\\.digest\\(.*?\\))";

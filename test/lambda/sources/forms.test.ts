@@ -1,9 +1,9 @@
 /** Every form that takes somebody out has its form that brings them back, and both are told by the real sources. */
 import { describe, expect, test } from "vitest";
+import { type SignedRequest, signLark, signWechatwork } from "../../../cli/sign.ts";
 import { forms } from "../../../lambda/sources/forms.ts";
 import { lark } from "../../../lambda/sources/lark.ts";
 import { wechatwork } from "../../../lambda/sources/wechatwork.ts";
-import { type SignedRequest, signLark, signWechatwork } from "../../../local/sign.ts";
 import { now, settings, toRequest } from "../../parts.ts";
 
 interface Saying {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { encryptLark, larkDeleted, type SignedRequest, signLark } from "../../../cli/sign.ts";
 import { decrypt, lark } from "../../../lambda/sources/lark.ts";
-import { encryptLark, larkDeleted, type SignedRequest, signLark } from "../../../local/sign.ts";
 import { now, problemOf, settings, toRequest } from "../../parts.ts";
 import { readVectors } from "../../vectors.ts";
 

@@ -3,9 +3,9 @@ import { EventDispatcher } from "@larksuiteoapi/node-sdk";
 import { decrypt, encrypt, getSignature } from "@wecom/crypto";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
-import { api } from "../../../lambda/sources/api.ts";
+import { larkDeleted, signApi, signLark, signWechatwork, wechatworkDeleted } from "../../../cli/sign.ts";
+import { api } from "../../../lambda/operators/api.ts";
 import { wechatwork } from "../../../lambda/sources/wechatwork.ts";
-import { larkDeleted, signApi, signLark, signWechatwork, wechatworkDeleted } from "../../../local/sign.ts";
 import { newApiSecret } from "../../../local/stack.ts";
 import { now, settings, toRequest } from "../../parts.ts";
 

@@ -1,16 +1,6 @@
 /** Whatever comes in: our own errors or nothing, no body with a bit changed, no id turned into another. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeUtf8, parseQuery } from "../../../lambda/http.ts";
-import { Problem } from "../../../lambda/problem.ts";
-import { parseSyncRelation } from "../../../lambda/resignation.ts";
-import { parseKeys, parseToken } from "../../../lambda/secrets.ts";
-import { api } from "../../../lambda/sources/api.ts";
-import type { Received } from "../../../lambda/sources/index.ts";
-import { lark } from "../../../lambda/sources/lark.ts";
-import { slack } from "../../../lambda/sources/slack.ts";
-import { wechatwork } from "../../../lambda/sources/wechatwork.ts";
-import { readXml } from "../../../lambda/sources/xml.ts";
 import {
   larkDeleted,
   type SignedRequest,
@@ -19,7 +9,17 @@ import {
   signSlack,
   signWechatwork,
   wechatworkDeleted,
-} from "../../../local/sign.ts";
+} from "../../../cli/sign.ts";
+import { parseKeys, parseToken } from "../../../lambda/aws/secrets.ts";
+import { decodeUtf8, parseQuery } from "../../../lambda/http.ts";
+import { api } from "../../../lambda/operators/api.ts";
+import { slack } from "../../../lambda/operators/slack.ts";
+import { Problem } from "../../../lambda/problem.ts";
+import { parseSyncRelation } from "../../../lambda/resignation.ts";
+import type { Received } from "../../../lambda/sources/index.ts";
+import { lark } from "../../../lambda/sources/lark.ts";
+import { wechatwork } from "../../../lambda/sources/wechatwork.ts";
+import { readXml } from "../../../lambda/sources/wechatwork-xml.ts";
 import { newApiSecret } from "../../../local/stack.ts";
 import { now, settings, toRequest } from "../../parts.ts";
 

@@ -1,13 +1,13 @@
 import { createCipheriv } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { decrypt, sign, wechatwork } from "../../../lambda/sources/wechatwork.ts";
 import {
   encryptWechatwork,
   type SignedRequest,
   signWechatwork,
   signWechatworkCheck,
   wechatworkDeleted,
-} from "../../../local/sign.ts";
+} from "../../../cli/sign.ts";
+import { decrypt, sign, wechatwork } from "../../../lambda/sources/wechatwork.ts";
 import { now, problemOf, settings, toRequest } from "../../parts.ts";
 import { readVectors } from "../../vectors.ts";
 

@@ -1,6 +1,6 @@
 /** The primitives as we use them, on the vectors that Project Wycheproof publishes to catch bad implementations. */
 import { describe, expect, test } from "vitest";
-import { isSignedByAny } from "../../../lambda/sources/api.ts";
+import { isSignedByAny } from "../../../lambda/operators/api.ts";
 import { decipher } from "../../../lambda/sources/lark.ts";
 import { readVectors } from "../../vectors.ts";
 

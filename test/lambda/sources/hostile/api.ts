@@ -1,6 +1,6 @@
 import { createHash, createHmac, createPrivateKey, sign as signBytes } from "node:crypto";
+import { signApi } from "../../../../cli/sign.ts";
 import type { Request } from "../../../../lambda/http.ts";
-import { signApi } from "../../../../local/sign.ts";
 import { newApiKeyPair, newApiSecret } from "../../../../local/stack.ts";
 import { now, toRequest } from "../../../parts.ts";
 import {

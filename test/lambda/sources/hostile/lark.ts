@@ -1,6 +1,6 @@
 import { createHash, createHmac } from "node:crypto";
+import { encryptLark, larkDeleted, signLark } from "../../../../cli/sign.ts";
 import type { Request } from "../../../../lambda/http.ts";
-import { encryptLark, larkDeleted, signLark } from "../../../../local/sign.ts";
 import { now, toRequest } from "../../../parts.ts";
 import {
   almost,

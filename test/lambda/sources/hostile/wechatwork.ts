@@ -1,6 +1,6 @@
 import { createCipheriv, createHash, createHmac } from "node:crypto";
+import { wechatworkDeleted } from "../../../../cli/sign.ts";
 import type { Request } from "../../../../lambda/http.ts";
-import { wechatworkDeleted } from "../../../../local/sign.ts";
 import { now } from "../../../parts.ts";
 import {
   bitFlips,

@@ -1,0 +1,106 @@
+import type { Ledger } from "../aws/ledger.ts";
+import { relationId } from "../aws/people.ts";
+import type { Queue } from "../aws/queue.ts";
+import type { Log } from "../log.ts";
+import { cutReturn } from "../moment.ts";
+import { Problem } from "../problem.ts";
+import { type Departure, later, moveTo, type Resignation, sweepAfterSeconds, toResignation } from "../resignation.ts";
+import type { Received, Return } from "../sources/index.ts";
+
+export interface AcceptParts {
+  readonly ledger: Ledger;
+  readonly queue: Pick<Queue, "send">;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+/**
+ * Writes a departure down, then queues it: only then may the sender hear that we have it. A repeat finds what
+ * is written, and is queued again while nothing has come of it yet. Throws `id_reused` when the same id comes
+ * with another content, and whatever AWS throws.
+ */
+export async function accept({ ledger, queue, log, now }: AcceptParts, departure: Departure): Promise<Resignation> {
+  const resignation = toResignation(departure, now());
+  const former = await ledger.enter(resignation);
+  if (former && former.contentHash !== departure.contentHash) throw idReused(former);
+  if (!former || former.status === "accepted") await queue.send(resignation.id);
+
+  const { id, source, requestedBy } = resignation;
+  const facts = { id, source, requestedBy };
+  if (former) log.count("Repeated", "A departure came again", { ...facts, status: former.status });
+  else log.count("Accepted", "A departure was written down", facts);
+  return former ?? resignation;
+}
+
+/** The former one of an order is its own caller's: the caller's name is part of what the id is made of. */
+function idReused({ id, userId, status, source }: Resignation): Problem {
+  if (source !== "api" && source !== "reconcile") return new Problem("id_reused");
+  const detail =
+    `This webhook-id stands for ${userId}, which is ${status}. To order something else, or to mend that order, ` +
+    "send it under a webhook-id of its own; to repeat it, send the very same body";
+  return new Problem("id_reused", {
+    detail,
+    members: { id, userId, resignationStatus: status },
+    location: `/resignations/${id}`,
+  });
+}
+
+/**
+ * Carries a click out, once: whoever clicks second, or on what has expired, changes nothing. Two orders for one
+ * person within the hour are one. Gives back whether there was something left to settle.
+ */
+export async function settleInquiry(
+  parts: AcceptParts,
+  click: Extract<Received, { kind: "settle" }>,
+): Promise<boolean> {
+  const { ledger, queue, now } = parts;
+  const inquiry = await ledger.settleInquiry(click.inquiryId, click.state, click.replyUrl);
+  if (!inquiry) return false;
+  const departure = click.state === "ordered" ? click.toDeparture(inquiry) : undefined;
+  const since = new Date(now().getTime() - 3_600_000);
+  const { items } = departure
+    ? await ledger.list({ userId: departure.userId, since, now: now(), limit: 20 })
+    : { items: [] };
+  const isOrdered = items.some(
+    (one) => one.source === "slack" && one.status !== "cancelled" && one.inquiryId !== inquiry.id,
+  );
+  if (departure && !isOrdered) await accept(parts, departure);
+  else await queue.send(inquiry.id);
+  return true;
+}
+
+/**
+ * Writes down that somebody is back, then queues their relation: the turns that follow decide what that means for
+ * each of their departures, whichever of them comes first.
+ */
+export async function noteReturn(parts: AcceptParts, { userId, source, moment }: Return): Promise<void> {
+  const { ledger, queue, log, now } = parts;
+  const at = now();
+  await ledger.noteReturn(userId, source, cutReturn(moment, at), at);
+  await queue.send(relationId(userId));
+  log.count("Returned", "A source told that somebody is back", { source });
+}
+
+/**
+ * Cancels what has not been resigned yet; gives back `undefined` if the ledger was written by someone else in
+ * between. What was done to the person is taken back behind the queue, where GenAuth's token is.
+ */
+export async function cancel(
+  { ledger, queue, log, now }: AcceptParts,
+  resignation: Resignation,
+  { request, ...entry }: { by: string; why?: string; request?: string },
+): Promise<Resignation | undefined> {
+  const at = now();
+  const { id, version, resignAfter, tell = [] } = resignation;
+  const cancelled = { ...entry, at: at.toISOString(), ...(request !== undefined && { request }) };
+  // Of the suspended the turn tells that has their access back.
+  const owed = resignAfter
+    ? []
+    : [{ about: "called_off" as const, id, why: `Cancelled by ${entry.by}`, version: version + 1 }];
+  const fields = { cancelled, tell: [...tell, ...owed], dueAt: later(at, sweepAfterSeconds) };
+  const saved = await ledger.save(moveTo(resignation, "cancelled", fields, { at, ...entry }));
+  if (!saved) return undefined;
+  await queue.send(id);
+  log.info("A resignation was cancelled", { id, by: entry.by });
+  return saved;
+}

@@ -1,0 +1,33 @@
+import * as z from "zod/mini";
+import type { Request } from "../http.ts";
+
+/** A verified request on its way to a second listener: everything that its proof needs, byte for byte. */
+const forwardSchema = z.object({
+  source: z.enum(["lark", "wechatwork"]),
+  receivedAt: z.iso.datetime(),
+  rawQuery: z.string(),
+  headers: z.record(z.string(), z.string()),
+  /** Base64. */
+  body: z.string(),
+});
+export type Forward = z.infer<typeof forwardSchema>;
+
+/** Throws zod's error. */
+export const parseForward = (text: string): Forward => forwardSchema.parse(JSON.parse(text));
+
+export function toForward(source: Forward["source"], request: Request, now: Date): Forward {
+  const headers = Object.entries(request.headers).flatMap(([name, value]) =>
+    value === undefined || ofTheConnection.test(name) ? [] : [[name, value]],
+  );
+  return {
+    source,
+    receivedAt: now.toISOString(),
+    rawQuery: request.rawQuery,
+    headers: Object.fromEntries(headers),
+    body: request.body.toString("base64"),
+  };
+}
+
+/** What belongs to one connection, or was added by API Gateway. */
+const ofTheConnection =
+  /^(host|connection|keep-alive|content-length|transfer-encoding|te|trailer|upgrade|expect|proxy-.*|x-forwarded-.*|x-amzn-trace-id)$/;

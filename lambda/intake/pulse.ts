@@ -1,0 +1,107 @@
+import type { Ledger } from "../aws/ledger.ts";
+import { type KeyRing, whatIsWrong } from "../aws/secrets.ts";
+import { countUnreadable, isUnreadable, type Log } from "../log.ts";
+import type { SourceName } from "../resignation.ts";
+
+/** The sources that tell of every change in their directory, so that their silence means something. */
+export const talkative = ["lark", "wechatwork"] as const satisfies readonly SourceName[];
+
+const hourMs = 3_600_000;
+const minuteMs = 60_000;
+const dayMs = 86_400_000;
+
+/** So many in a row are no accident: WeCom, say, tries a departure three times and gives up. */
+const inARow = 3;
+
+/**
+ * Notes in the ledger which sources are on, when each was last heard (at most once a minute), and how many
+ * well-formed refusals there were since.
+ */
+export function createHearing({
+  ledger,
+  now,
+}: {
+  ledger: Pick<Ledger, "noteLife" | "noteRefusal" | "noteUrlCheck">;
+  now: () => Date;
+}) {
+  const heardAtMs = new Map<SourceName, number>();
+  const othersAtMs = new Map<SourceName, number>();
+  const quietUntilMs = new Map<SourceName, number>();
+
+  /** `isUrlCheck`: somebody sits at the console and waits for the sign of life, or replays one. */
+  async function hear(heard: SourceName, ring: KeyRing, isUrlCheck: boolean): Promise<void> {
+    const at = now();
+    if (isUrlCheck) return ledger.noteUrlCheck(heard, at);
+    if (at.getTime() - (heardAtMs.get(heard) ?? 0) < minuteMs) return;
+    heardAtMs.set(heard, at.getTime());
+    quietUntilMs.delete(heard);
+    await ledger.noteLife(heard, at, "heard");
+    if (at.getTime() - (othersAtMs.get(heard) ?? 0) < hourMs) return;
+    othersAtMs.set(heard, at.getTime());
+    // A section that is only gone switches nothing off: its source goes on being listened for.
+    const others = talkative.filter((source) => source !== heard);
+    const present = others.flatMap((source) => (ring[source] ? [{ source, section: ring[source] }] : []));
+    await Promise.all(
+      present.map(({ source, section }) => ledger.noteLife(source, at, "isOff" in section ? "off" : "on")),
+    );
+  }
+
+  const refusals = {
+    /**
+     * Notes a well-formed refusal; tells whether this is the third of a source that is usually heard, with nothing
+     * verified since the first. Whoever goes on costs one write a minute.
+     */
+    async note(source: SourceName): Promise<boolean> {
+      const at = now();
+      // What verifies next ends the row, however lately something did.
+      heardAtMs.delete(source);
+      if (at.getTime() < (quietUntilMs.get(source) ?? 0)) return false;
+      const { refusals, heardAt } = (await ledger.noteRefusal(source)) ?? { refusals: 0 };
+      if (refusals >= inARow) quietUntilMs.set(source, at.getTime() + minuteMs);
+      const isUsual = heardAt !== undefined && at.getTime() - Date.parse(heardAt) < usualDays * dayMs;
+      return refusals === inARow && isUsual;
+    },
+  };
+
+  return { hear, refusals };
+}
+
+/** Whoever was heard within so many days is usually heard: a small company's directory changes but rarely. */
+const usualDays = 14;
+
+/**
+ * Tells of everything in the keys that is wrong or counts for nothing, each at most once an hour. Where the source
+ * that was called is itself not filled in, its answer tells that.
+ */
+export function createKeysWatch({ log, now }: { log: Log; now: () => Date }) {
+  const toldAtMs = new Map<string, number>();
+
+  return (ring: KeyRing, called: SourceName & keyof KeyRing): void => {
+    const at = now().getTime();
+    const section = ring[called];
+    const isTold = (reason: string) => section !== undefined && "wrong" in section && section.wrong === reason;
+    for (const reason of whatIsWrong(ring)) {
+      if (isTold(reason) || at - (toldAtMs.get(reason) ?? 0) < hourMs) continue;
+      toldAtMs.set(reason, at);
+      log.count("KeysNotFilledIn", "Something in the webhook keys is wrong", { reason }, "ERROR");
+    }
+  };
+}
+
+/** How long each talkative source that is on has been silent, in days. A note that cannot be read is counted. */
+export async function silences(
+  ledger: Pick<Ledger, "readLife">,
+  log: Log,
+  now: Date,
+): Promise<{ source: SourceName; days: number }[]> {
+  const readLife = (source: SourceName) =>
+    ledger.readLife(source).catch((error) => {
+      if (!isUnreadable(error)) throw error;
+      countUnreadable(log, `life|${source}`);
+      return undefined;
+    });
+  const lives = await Promise.all(talkative.map(async (source) => ({ source, life: await readLife(source) })));
+  return lives.flatMap(({ source, life }) =>
+    life && !life.isOff ? [{ source, days: (now.getTime() - Date.parse(life.heardAt)) / dayMs }] : [],
+  );
+}

@@ -1,0 +1,70 @@
+import type { Ledger } from "../aws/ledger.ts";
+import { type CachedSecret, type KeyRing, type Keys, unknownSections } from "../aws/secrets.ts";
+import type { RuntimeSettings } from "../environment.ts";
+import type { Request } from "../http.ts";
+import { Problem } from "../problem.ts";
+import type { Source } from "../sources/index.ts";
+
+export interface ReceiveParts {
+  readonly ledger: Pick<Ledger, "readLife">;
+  readonly keys: CachedSecret<KeyRing>;
+  readonly settings: RuntimeSettings;
+  readonly now: () => Date;
+}
+
+/**
+ * Verifies a request and says what it asks of us. Where the proof fails or keys are missing, these may just have
+ * been changed: they are read afresh, once. Throws a `Problem`.
+ */
+export async function receive<R>(parts: ReceiveParts, source: Source<keyof Keys, R>, request: Request): Promise<R> {
+  const { keys, settings, now } = parts;
+  const tryOnce = async () => receiveWith(await keys.read(), source, request, settings, now());
+  try {
+    return await tryOnce().catch(async (error) => {
+      const mayBeOldKeys = error instanceof Problem && keyProblems.has(error.code);
+      if (!mayBeOldKeys || !(await keys.refresh())) throw error;
+      return tryOnce();
+    });
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== "not_found") throw error;
+    throw (await whyGone(parts, source.section)) ?? error;
+  }
+}
+
+/**
+ * A source whose section is not in the secret is off, unless it was heard before or the section may be there under
+ * another name: then it is a mistake, and its senders are to come again. Off on purpose is `null`.
+ */
+async function whyGone({ keys, ledger }: ReceiveParts, section: keyof Keys): Promise<Problem | undefined> {
+  const ring = await keys.read();
+  if (ring[section]) return undefined;
+  const unknown = unknownSections(ring);
+  const isMisnamed = unknown.length > 0;
+  const life = isMisnamed ? undefined : await ledger.readLife(section);
+  if (!isMisnamed && (life?.heard === undefined || life.isOff)) return undefined;
+  const why = isMisnamed
+    ? `is not there, but ${unknown.join(", ")} is, which no source is called`
+    : "is gone, and the source was heard before: null would switch it off";
+  return new Problem("keys_not_filled_in", { reason: `The webhook keys' section ${section} ${why}` });
+}
+
+/** The same with these keys, as at this time. */
+export function receiveWith<R>(
+  ring: KeyRing,
+  source: Source<keyof Keys, R>,
+  request: Request,
+  settings: RuntimeSettings,
+  now: Date,
+): R {
+  const section = ring[source.section];
+  const receiveRequest = source.routes[request.route];
+  if (!section || "isOff" in section || !receiveRequest) throw new Problem("not_found");
+  if ("wrong" in section) {
+    throw new Problem("keys_not_filled_in", {
+      reason: `The webhook keys are not filled in: ${section.wrong}`,
+    });
+  }
+  return receiveRequest(request, { keys: section.keys, settings, now });
+}
+
+const keyProblems: ReadonlySet<string> = new Set(["unauthorized", "not_found", "keys_not_filled_in"]);

@@ -1,0 +1,112 @@
+import type { User } from "../genauth/genauth.ts";
+import type { Problem } from "../problem.ts";
+import type { Resignation } from "../resignation.ts";
+import type { Inquiry } from "./inquiry.ts";
+
+/** What is said in Slack. Texts are mrkdwn; whatever comes from elsewhere is escaped. */
+
+export const help = (command: string) =>
+  [
+    `*${command} <sync relation> [reason]*  look somebody up, then resign them: \`${command} lark:ou_… left today\``,
+    `*${command} list [held|failed|…]*  who waits`,
+    `*${command} status <id or sync relation>*  what came of it`,
+    `*${command} approve|cancel|retry <id>*  decide`,
+  ].join("\n");
+
+/** The card that shows whom GenAuth knows, with its two buttons. Block Kit's limits: 3000 characters a text. */
+export function card({ id, userId, reason }: Inquiry, user: User | undefined): object {
+  const who = user
+    ? `*${escapeText(user.name ?? "(no name)").slice(0, 200)}*${user.email ? `, ${escapeText(maskEmail(user.email))}` : ""}, ${escapeText(user.status)}`
+    : "GenAuth knows nobody by that id.";
+  const departments = user?.departmentIds?.length
+    ? `\nDepartments: ${escapeText(user.departmentIds.join(", ")).slice(0, 500)}`
+    : "";
+  const section = `${who}\n\`${escapeText(userId)}\`${departments}${reason ? `\nReason: ${escapeText(reason)}` : ""}`;
+  const canResign = user !== undefined && user.status !== "Resigned";
+  const resign = {
+    type: "button",
+    style: "danger",
+    text: plain("Resign"),
+    action_id: "resign",
+    value: id,
+    confirm: {
+      title: plain("Resign this person?"),
+      text: plain(
+        "Authorisations, departments, roles, groups and posts are deleted and the account is disabled. This cannot be undone.",
+      ),
+      confirm: plain("Resign"),
+      deny: plain("Back"),
+      style: "danger",
+    },
+  };
+  const dismiss = { type: "button", text: plain("Cancel"), action_id: "dismiss", value: id };
+  return {
+    response_type: "ephemeral",
+    replace_original: true,
+    text: canResign ? "Resign this person?" : section.slice(0, 2900),
+    blocks: [
+      { type: "section", text: { type: "mrkdwn", text: section.slice(0, 2900) } },
+      { type: "actions", elements: canResign ? [resign, dismiss] : [dismiss] },
+    ],
+  };
+}
+
+/** What the card becomes once something came of the order. */
+export const outcome = (resignation: Resignation): object => ({
+  response_type: "ephemeral",
+  replace_original: true,
+  text: `${line(resignation)}\nOrdered by ${mention(resignation.requestedBy)}.`,
+});
+
+/** What a notice with buttons becomes, for all who see it. */
+export const decided = (resignation: Resignation, operator: string): object => ({
+  replace_original: true,
+  text: `${line(resignation)}\nDecided by ${mention(operator)}.`,
+});
+
+/** Said to the one who clicked; the notice stays. */
+export const ephemeralNote = (text: string): object => ({ response_type: "ephemeral", replace_original: false, text });
+
+export const failedLookUp = (userId: string): object => ({
+  response_type: "ephemeral",
+  replace_original: true,
+  text: `GenAuth did not answer for \`${escapeText(userId)}\`. Nothing was done: ask again in a minute.`,
+});
+
+export const expired = {
+  response_type: "ephemeral",
+  replace_original: true,
+  text: "That was more than half an hour ago. Nothing was done: ask again.",
+};
+
+export const removal = { delete_original: true };
+
+/** One resignation in one line. */
+export function line(resignation: Resignation): string {
+  const { id, userId, person, status } = resignation;
+  const name = person?.name ? ` ${escapeText(person.name)}` : "";
+  const why = status === "held" ? ` for ${resignation.heldFor}` : "";
+  return `*${status}*${why}:${name} \`${escapeText(userId)}\` (${id})`;
+}
+
+export function lines(resignations: Resignation[], ifNone: string, unreadable: readonly string[] = []): string {
+  const broken = unreadable.map((id) => `${id} cannot be read (runbook: Unreadable)`);
+  const all = [...broken, ...resignations.map(line)];
+  return all.length > 0 ? all.join("\n").slice(0, 2900) : ifNone;
+}
+
+export const explain = ({ title, detail }: Problem) => `${title}.${detail ? ` ${detail}.` : ""}`;
+
+/** Slack's three: nothing of a name or a reason can become a link, a mention or a channel. */
+export const escapeText = (text: string) =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
+/** Slack escapes these three, and nothing else, in what it sends: once. */
+export const unescapeText = (text: string) =>
+  text.replaceAll(/&(amp|lt|gt);/g, (_, name: "amp" | "lt" | "gt") => ({ amp: "&", lt: "<", gt: ">" })[name]);
+
+const plain = (text: string) => ({ type: "plain_text", text });
+
+const mention = (operator: string) => `<@${operator.split("/")[1]}>`;
+
+const maskEmail = (email: string) => email.replace(/^(.).*@/, "$1***@");
