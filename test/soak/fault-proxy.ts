@@ -52,9 +52,13 @@ export async function startFaultProxy(
   function carryOut(url: string, method: string, headers: IncomingHttpHeaders, body: Buffer): Promise<Answered> {
     return new Promise((resolve, reject) => {
       const { host, connection, ...sent } = headers;
-      const outgoing = requestHttp(url, { method, headers: sent, agent }, async (answer) => {
-        const received = (await readBody(answer)) ?? Buffer.alloc(0);
-        resolve({ status: answer.statusCode ?? 502, type: answer.headers["content-type"] ?? "", body: received });
+      const outgoing = requestHttp(url, { method, headers: sent, agent }, (answer) => {
+        const { statusCode: status = 502, headers: received } = answer;
+        // An answer may break off, when GenAuth's stand-in carries it out late.
+        readBody(answer).then(
+          (body = Buffer.alloc(0)) => resolve({ status, type: received["content-type"] ?? "", body }),
+          reject,
+        );
       });
       outgoing.on("error", reject).end(body);
     });
