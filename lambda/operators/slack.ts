@@ -131,8 +131,9 @@ function readWords(typed: string): { words: string[]; whole: string } {
 function idsIn(whole: string, providers: readonly string[]): string[] {
   const names = providers.map((provider) => provider.replaceAll(/[^\w-]/g, "\\$&")).join("|");
   // A provider named once more stands in front of the same id.
-  const relation = `(?<![\\w-])(?:(?:${names})[:\uff1a])+(?=[^\\s${quotes}])`;
-  const ofLark = "(?<![\\w:\uff1a-])o[un]_\\w*\\d\\w*";
+  const relation = `(?<![\\w-])(?:(?:${names})[:\uff1a])+(?=[${quotes}]*[^\\s${quotes}])`;
+  // Whatever else stands in front of one is no provider that there is.
+  const ofLark = `(?<![\\w-]|(?:${names})[:\uff1a][${quotes}]*)o[un]_\\w*\\d\\w*`;
   return whole.match(new RegExp(`${relation}|${ofLark}|(?<!\\w)res_\\w+`, "giu")) ?? [];
 }
 

@@ -176,8 +176,12 @@ interface LarkEvent {
 }
 type Ids = Partial<Record<"open_id" | "union_id" | "user_id", unknown>>;
 
-/** Types that are about people's being there. Anything else is none of ours, whatever it holds. */
-const personTypes = /^(contact\.(user|scope)\.|directory\.employee\.|(user|employee|member)_|contact_scope_change$)/;
+/**
+ * Types that are about people's being there: of the contacts all that are not surely about something else. Any other
+ * type is none of ours, whatever it holds.
+ */
+const personTypes =
+  /^(contact[^a-z](?!department|employee_type_enum|custom_attr)|directory\.employee\.|(user|employee|member)_)/;
 /** Of these, those that say nothing of it. */
 const otherTypes: ReadonlySet<string> = new Set(["user_update"]);
 const scopeTypes: ReadonlySet<string> = new Set(["contact.scope.updated_v3", "contact_scope_change"]);
@@ -185,7 +189,7 @@ const scopeTypes: ReadonlySet<string> = new Set(["contact.scope.updated_v3", "co
 /** The type first: what is none of ours has no shape to keep. */
 function toReceived(content: Content, layers: Proven["layers"], context: Context<"lark">): Received {
   const type = isSchema2(content) ? asObject(content.header).event_type : asObject(content.event).type;
-  const name = typeof type === "string" ? type.trim().toLowerCase() : undefined;
+  const name = isText(type) ? type.trim().toLowerCase() : undefined;
   if (name !== undefined && (!personTypes.test(name) || otherTypes.has(name))) return ok();
   const event = isSchema2(content) ? readEvent2(content) : readEvent1(content);
   const { appId, tenantKey } = context.settings.lark;
@@ -202,7 +206,7 @@ function toReceived(content: Content, layers: Proven["layers"], context: Context
     const message = `An authentic Lark event gives ${shorten(twice)} twice: it is kept and not carried out`;
     return ok({ notices: [{ metric: "UnusableDeparture", message, facts }], keepAs: "a name given twice" });
   }
-  if (typeof type !== "string") {
+  if (!isText(type)) {
     const message = "An authentic Lark event has no type: it is kept";
     return ok({ notices: [{ metric: "Malformed", message, facts }], keepAs: "no type" });
   }
@@ -266,13 +270,14 @@ function readPerson(type: string, event: LarkEvent, { settings, now }: Context<"
 /**
  * `deleted_v3` says it by itself (its documented sample has `is_resigned: false`). Where a status says it, only what
  * turned is told: a former value that equals the present one means that nothing did, and a return needs the former
- * one. Frozen, or exited by himself, is not resigned.
+ * one. Where only the former one is told, nobody knows what it turned to. Frozen, or exited by himself, is not resigned.
  */
 function whatPersonEventSays(type: string, { isResigned, wasResigned }: LarkEvent) {
   const byType = whatItSays("lark", type, undefined);
   if (byType) return byType;
   if (!statusTypes.has(type)) return "not understood";
   if (![isResigned, wasResigned].every(isTruth)) return "not understood";
+  if (typeof wasResigned === "boolean" && typeof isResigned !== "boolean") return "not understood";
   const hasTurned = isResigned === true ? wasResigned !== true : isResigned === false && wasResigned === true;
   return (hasTurned && whatItSays("lark", type, isResigned === true)) || "nothing of interest";
 }
@@ -324,7 +329,7 @@ function readScope(type: string, { body }: LarkEvent, facts: Facts): Received {
 /** Whether an event's lists of removed departments, users and groups are all empty. */
 function isNothing(body: unknown): boolean {
   if (body === undefined || body === null) return true;
-  if (typeof body !== "object") return false;
+  if (typeof body !== "object" || Array.isArray(body)) return false;
   const { removed } = body as Content;
   if (removed === undefined || removed === null) return true;
   if (typeof removed !== "object") return false;

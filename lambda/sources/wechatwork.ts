@@ -124,15 +124,21 @@ function readEvent(message: Buffer): Event | undefined {
   }
 }
 
-/** The type first: what is none of ours has no shape to keep. One that resembles ours is not passed over. */
+/**
+ * The type first: what is none of ours has no shape to keep. One that resembles ours is not passed over, nor is an event
+ * whose type stands nowhere: its fields may be wrapped, given twice, or have other names one day.
+ */
 function whatItIsAbout(fields: Event["fields"]): "a member" | "another matter" | "not understood" {
   const kind = fields.get("Event") || fields.get("InfoType") || "";
   if (kind === "change_contact") return "a member";
   if (/change\W*_?\W*contact/i.test(kind)) return "not understood";
   const isOther = /^(un)?subscribe$|external/i.test(kind);
-  const change = fields.get("ChangeType")?.toLowerCase() ?? "";
-  if (!isOther && /^(create|update|delete)_user$/.test(change)) return "not understood";
-  return kind === "" && (fields.has("ChangeType") || fields.has("UserID")) ? "not understood" : "another matter";
+  const change = fields.get("ChangeType") ?? "";
+  if (!isOther && /(user|member|employee)s?(_|$)/i.test(change)) return "not understood";
+  // What members write to an application has a type of its own, and no event.
+  const isMessage = !["", "event"].includes(fields.get("MsgType") ?? "");
+  const isOfMember = fields.has("ChangeType") || fields.has("UserID");
+  return kind === "" && (isOfMember || !isMessage) ? "not understood" : "another matter";
 }
 
 /**

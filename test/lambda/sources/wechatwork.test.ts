@@ -455,6 +455,13 @@ describe("an authentic event that may be about a person and is not understood is
     [left.replace("change_contact", "member_changed"), "not understood"],
     [left.replace("<Event>", "<Event>change_contact</Event><Event>"), "not understood"],
     [left.replace(/<Event>.*<\/Event>/, ""), "not understood"],
+    [left.replace("change_contact", "contact_updated").replace("delete_user", "remove_user"), "not understood"],
+    [left.replace("change_contact", "updated").replace("delete_user", "Leave_Member"), "not understood"],
+    [`<root>${left}</root>`, "not understood"],
+    ["<xml><MsgType>event</MsgType><Item><UserID>a</UserID></Item></xml>", "not understood"],
+    [left.replace(/<(\/?)(\w+)/g, (name) => name.toLowerCase()), "not understood"],
+    [left.replace("<xml>", "<xml>" + left.slice(5, -6)), "not understood"],
+    ["<xml></xml>", "not understood"],
   ])("%s", (xml, keepAs) => {
     expect(told(xml)).toEqual({
       ...{ kind: "answer", answer: expect.objectContaining({ statusCode: 200, body: "success" }), keepAs },
