@@ -168,7 +168,8 @@ function readMessageId(header = ""): string {
   const rule = "letters, digits, _ and -, at most 256, the same one for the same departure";
   if (header === "") throw badHeader(`webhook-id is missing: send ${rule}`);
   // A short word in other letters may stand in a random id.
-  const [, part = ""] = /(?:^|[-_])(undefined|null|none)(?:$|[-_])/i.exec(header) ?? /[-_](NaN|nil)$/.exec(header) ?? [];
+  const [, part = ""] =
+    /(?:^|[-_])(undefined|null|none)(?:$|[-_])/i.exec(header) ?? /[-_](NaN|nil)$/.exec(header) ?? [];
   const missing = missingText(header) ?? missingText(part);
   if (missing) throw badHeader(`webhook-id: ${missing}`);
   // The dot separates what is signed: an id that holds one could move the border.

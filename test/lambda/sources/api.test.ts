@@ -452,14 +452,22 @@ describe("a body that gives a name twice is refused, and nothing is done", () =>
 
 describe("the text of a missing value", () => {
   const words = ["undefined", "null", "None", "NIL", "nan", "NaN", "UNDEFINED"];
-  test.each(['"undefined"', "<nil>", "(null)", "[None]", "=null", "-nan-", "{openId}", "#{id}", "%{id}", "%7B%7Bid%7D%7D"])(
-    "%s is none either",
-    (text) => {
-      for (const content of [{ userId: `lark:${text}` }, { provider: "lark", userIdInIdp: text }]) {
-        expect(detailOf(() => signed(content))).toMatch(/^422 \w+: the id is the text .*: the trigger lacks the field/);
-      }
-    },
-  );
+  test.each([
+    '"undefined"',
+    "<nil>",
+    "(null)",
+    "[None]",
+    "=null",
+    "-nan-",
+    "{openId}",
+    "#{id}",
+    "%{id}",
+    "%7B%7Bid%7D%7D",
+  ])("%s is none either", (text) => {
+    for (const content of [{ userId: `lark:${text}` }, { provider: "lark", userIdInIdp: text }]) {
+      expect(detailOf(() => signed(content))).toMatch(/^422 \w+: the id is the text .*: the trigger lacks the field/);
+    }
+  });
 
   const placeholders = ["{{openId}}", "{{ $json.id }}", "ou_{{id}}", `${"$"}{openId}`, "<%= id %>"];
   test.each([...words, ...placeholders])("%s is no id, from any door", (text) => {
@@ -591,9 +599,7 @@ describe("the body's headers and bytes", () => {
     const given = { keys, settings: settings(), now };
     const sent = (headers: object) => () =>
       api.routes["POST /resignations"]?.({ ...packed, headers: { ...packed.headers, ...headers } }, given);
-    expect(detailOf(sent({ "content-encoding": "gzip" }))).toBe(
-      "415 Content-Encoding is gzip: send the body as it is",
-    );
+    expect(detailOf(sent({ "content-encoding": "gzip" }))).toBe("415 Content-Encoding is gzip: send the body as it is");
     expect(problemOf(sent({}))).toBe("unauthorized: signature");
   });
 
