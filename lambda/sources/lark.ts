@@ -187,7 +187,7 @@ function toReceived(content: Content, context: Context<"lark">): Received {
   const facts = { source: "lark", ...(typeof event.eventId === "string" && { eventId: event.eventId }) };
   if (tenantKey && typeof event.tenantKey === "string" && event.tenantKey !== tenantKey) {
     const message = "An event of another Lark tenant: nothing is done";
-    return ok({ notices: [{ metric: "OtherTenant", message, facts, level: "WARN" }] });
+    return ok({ notices: [{ metric: "OtherTenant", message, facts, level: "WARN" }], isNoLife: true });
   }
   if (!isText(type)) {
     const message = "An authentic Lark event has no type: it is kept";

@@ -32,7 +32,7 @@ const commandSchema = z.object({
 });
 
 function receiveCommand(request: Request, context: Context<"slack">): Received {
-  if (isCertificateCheck(request)) return { kind: "answer", answer: text(200, ""), isUnproven: true };
+  if (isCertificateCheck(request)) return { kind: "answer", answer: text(200, ""), isNoLife: true };
   const form = verify(request, context);
   if (form.ssl_check === "1") return { kind: "answer", answer: text(200, "") };
   const command = orMalformed(commandSchema, form);
@@ -167,7 +167,7 @@ const clickSchema = z.object({
 /** Slack shows nothing of this answer: what happened comes by the click's own `response_url`. */
 function receiveClick(request: Request, context: Context<"slack">): Received {
   const nothing = text(200, "");
-  if (isCertificateCheck(request)) return { kind: "answer", answer: nothing, isUnproven: true };
+  if (isCertificateCheck(request)) return { kind: "answer", answer: nothing, isNoLife: true };
   const form = verify(request, context);
   if (form.ssl_check === "1" && form.payload === undefined) return { kind: "answer", answer: nothing };
   const payload = readJson(form.payload ?? "");

@@ -658,6 +658,7 @@ describe("an event of another tenant", () => {
       kind: "answer",
       answer: expect.objectContaining({ statusCode: 200, body: "{}" }),
       notices: [expect.objectContaining({ metric: "OtherTenant", level: "WARN" })],
+      isNoLife: true,
     });
   });
 

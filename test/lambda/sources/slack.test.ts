@@ -127,7 +127,7 @@ describe("the command", () => {
     const empty = { kind: "answer", answer: { statusCode: 200, body: "" } };
     expect(receive(signSlack(path, { ssl_check: "1" }, signingSecret, now))).toMatchObject(empty);
     const check = { method: "POST" as const, path, headers: {}, body: "ssl_check=1&token=abc" };
-    expect(receive(check)).toMatchObject({ ...empty, isUnproven: true });
+    expect(receive(check)).toMatchObject({ ...empty, isNoLife: true });
     for (const body of [
       "ssl_check=0",
       "ssl_check=11",

@@ -509,6 +509,7 @@ describe("an event of another corp", () => {
   const other = {
     ...{ kind: "answer", answer: expect.objectContaining({ statusCode: 200, body: "success" }) },
     notices: [expect.objectContaining({ metric: "OtherTenant", level: "WARN", facts: { source: "wechatwork" } })],
+    isNoLife: true,
   };
 
   test.each(changes)("is answered and counted, and does nothing: %s", (change) => {
