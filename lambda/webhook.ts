@@ -51,8 +51,8 @@ export function createWebhook(parts: WebhookParts) {
         })
         .finally(async () => watchKeys(await keys.read(), source.section));
       const isUrlCheck = received.kind === "answer" && received.isUrlCheck === true;
-      const isUnproven = received.kind === "answer" && received.isUnproven === true;
-      const noted = isUnproven
+      const isNoLife = received.kind === "answer" && received.isNoLife === true;
+      const noted = isNoLife
         ? undefined
         : inTime(sideNoteMs, async () => hear(source.section, await keys.read(), isUrlCheck));
       try {

@@ -149,7 +149,8 @@ type CompleteBut<Section extends keyof ResignWebhookProps, Bare extends string> 
 > &
   Pick<NonNullable<ResignWebhookProps[Section]>, Bare & keyof NonNullable<ResignWebhookProps[Section]>>;
 
-const text = z.string().min(1);
+/** A name or an id: with white space in it, it would be equal to none that ever comes. */
+const text = z.string().min(1).regex(/^\S*$/, "must hold no white space: it could never match");
 const count = z.number().int().min(0);
 const provider = text.regex(/^[a-z][a-z0-9-]*$/, "must be a provider's name, as in lark or wechatwork");
 const logDays = [
@@ -166,7 +167,7 @@ const maxEventAgeSeconds = 2_592_000;
 const schema = z
   .strictObject({
     genauth: z.strictObject({
-      host: z.string().refine((address) => isSafeAddress(address), "must be https://…, as in https://api.genauth.ai"),
+      host: text.refine((address) => isSafeAddress(address), "must be https://…, as in https://api.genauth.ai"),
       userPoolId: text,
       settleSeconds: z.number().min(0).max(600).default(30),
     }),
@@ -191,21 +192,34 @@ const schema = z
     allowedProviders: z.array(provider).min(1).default(["lark", "lark-international", "wechatwork"]),
     operators: z
       .strictObject({
-        api: z.array(text).default([]),
+        api: z
+          .array(text.regex(/^[A-Za-z0-9_-]{1,32}$/, "must be the name of a caller in the webhook keys, as in ops"))
+          .default([]),
         slack: z.array(text.regex(/^[TE]\w+\/[UW]\w+$/, "must be team id and user id, as in T0123/U0456")).default([]),
       })
       .prefault({}),
     slack: z
       .strictObject({
-        command: text.startsWith("/").default("/resign"),
+        command: text
+          .regex(/^\/[^/\p{Lu}]+$/u, "must be / and one word in small letters, as in /resign")
+          .default("/resign"),
         appId: text.optional(),
-        replyHosts: z.array(text).default(["hooks.slack.com", "hooks.slack-gov.com"]),
+        replyHosts: z
+          .array(
+            text.regex(
+              /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/,
+              "must be a host's bare name in small letters, as in hooks.slack.com: nothing else can match",
+            ),
+          )
+          .default(["hooks.slack.com", "hooks.slack-gov.com"]),
         secondOperator: z.boolean().default(false),
       })
       .prefault({}),
     protected: z
       .array(
-        text
+        z
+          .string()
+          .min(1)
           .regex(/^[a-z][a-z0-9-]*:/, 'must begin with a provider, as in "lark:ou_1" or "wechatwork:svc-*"')
           .regex(/^[^\s\p{C}]*$/u, "can never match: no id holds white space")
           .regex(/^[^*]*\*?$/, "can never match: * stands for the rest of an id, and so at the end only")
@@ -302,6 +316,9 @@ function whyUnmatched(
 ): string | undefined {
   const [name = "", id = ""] = pattern.split(/:(.*)/s);
   if (!providers.includes(name)) return `can never match: ${name} is none of ${providers.join(", ")}`;
+  if (providers.some((one) => id.includes(`${one}:`))) {
+    return "can never match: it names a provider twice; everybody has an entry of their own";
+  }
   if (name !== larkProvider) return undefined;
   const kind = id.startsWith("ou_") ? "open_id" : id.startsWith("on_") ? "union_id" : undefined;
   if (kind === undefined || kind === userIdField) return undefined;

@@ -102,6 +102,16 @@ test("a URL check that is replayed is no life: the alarm goes by what nobody can
   expect(again?.heard).not.toBe(first?.heard);
 });
 
+test("another tenant's or corp's event is no life of ours: where tenantKey is mistyped the alarm comes", async () => {
+  const wechatwork = { ...keys.wechatwork, corpId: "wwother" };
+  await start({ ...keys, wechatwork }, { lark: { tenantKey: "mistyped" } });
+  expect((await fromLark("ou_demo_1")).status).toBe(200);
+  expect(await (await fromWechatwork(wechatworkDeleted("demo_1", "wwlocal"))).text()).toBe("success");
+  expect(metrics().filter((name) => name === "OtherTenant")).toHaveLength(2);
+  expect(await stack.ledger.readLife("lark")).toBeUndefined();
+  expect(await stack.ledger.readLife("wechatwork")).toBeUndefined();
+});
+
 test("a source whose keys are not there may be silent", async () => {
   const { lark, api } = keys;
   await start({ lark, api });

@@ -278,9 +278,12 @@ function fieldsOf(schema: z.core.$ZodType): string[] | undefined {
   return before && fieldsOf(before);
 }
 
-/** Without the white space at the ends of every text: `$(cat file)` and a console's copy button leave some. */
+/**
+ * Without the white space and the invisible characters at the ends of every text: `$(cat file)` and a copy out of a
+ * console or a chat leave some.
+ */
 export function trimEnds(given: unknown): unknown {
-  if (typeof given === "string") return given.trim();
+  if (typeof given === "string") return given.replace(/^[\s\p{C}]+|[\s\p{C}]+$/gu, "");
   if (Array.isArray(given)) return given.map(trimEnds);
   if (!isObject(given)) return given;
   return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, trimEnds(value)]));
@@ -292,7 +295,8 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 /** The secret's object, its texts trimmed. */
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {
-    const value = trimEnds(JSON.parse(text));
+    // Some editors begin a file with a byte-order mark.
+    const value = trimEnds(JSON.parse(text.replace(/^\ufeff/, "")));
     return isObject(value) ? value : undefined;
   } catch {
     return undefined;

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { apiKeyBytes, type Targets } from "../aws/secrets.ts";
-import { escapeText } from "../operators/slack-messages.ts";
+import { escapeText, oneLine, plainName } from "../operators/slack-messages.ts";
 import { isUrgent, type Notice, type Resignation, view } from "../resignation.ts";
 
 /** A notice with what the ledger knows of it. */
@@ -66,7 +66,6 @@ export function isTaken(name: TargetName, httpStatus: number, body: string): "ta
 
 const maxLines = 20;
 const maxBrakeLines = 3;
-const maxNameLength = 80;
 const maxWhyLength = 200;
 
 interface Words extends Record<Notice["about"], string> {
@@ -154,18 +153,9 @@ function toText(told: readonly Told[], language: Language, { write, size, room }
 }
 
 function toLine({ about, id, why, resignation }: Told, titles: Words): string {
-  const who = resignation ? ` ${toName(resignation.person?.name)} ${resignation.userId}` : "";
+  const who = resignation ? ` ${plainName(resignation.person?.name ?? "")} ${resignation.userId}` : "";
   return `${titles[about]}:${who} (${id})${why ? `, ${oneLine(why, maxWhyLength)}` : ""}`;
 }
-
-/** A display name is its owner's own text: it writes no line, and no address that a chat makes a link of. */
-const toName = (name = "") =>
-  oneLine(name, maxNameLength)
-    .replaceAll("://", "：//")
-    .replace(/(?<=\S)\.(?=\S)/g, "．");
-
-const oneLine = (text: string, maxLength: number) =>
-  [...text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ")].slice(0, maxLength).join("");
 
 /** Few that are held come with buttons for the operators of the channel. */
 function toSlack(told: readonly Told[], language: Language): object {

@@ -152,6 +152,8 @@ function verify(request: Request, callers: Keys["api"], now: Date): { caller: st
     keys.some((key) => isSignedByAny(key, signed, signatures)),
   );
   if (!proven) {
+    // Who signs first and packs then has signed other bytes than those that came: their own header says so.
+    demandPlainBody(request);
     // What stands between the sender and us may have put it where bytes were no UTF-8.
     if (request.body.includes("\ufffd")) throw badHeader("The body is not UTF-8: U+FFFD stands in it");
     throw refused("signature");
@@ -165,7 +167,10 @@ const badHeader = (detail: string) => new Problem("bad_header", { detail, isHope
 function readMessageId(header = ""): string {
   const rule = "letters, digits, _ and -, at most 256, the same one for the same departure";
   if (header === "") throw badHeader(`webhook-id is missing: send ${rule}`);
-  const missing = missingText(header) ?? missingText(/[-_](undefined|null|None|NaN)$/.exec(header)?.[1] ?? "");
+  // A short word in other letters may stand in a random id.
+  const [, part = ""] =
+    /(?:^|[-_])(undefined|null|none)(?:$|[-_])/i.exec(header) ?? /[-_](NaN|nil)$/.exec(header) ?? [];
+  const missing = missingText(header) ?? missingText(part);
   if (missing) throw badHeader(`webhook-id: ${missing}`);
   // The dot separates what is signed: an id that holds one could move the border.
   if (!/^[A-Za-z0-9_-]{1,256}$/.test(header)) throw badHeader(`webhook-id has another form: send ${rule}`);
@@ -280,7 +285,7 @@ function readOrder(request: Request, allowedProviders: readonly string[], now: D
   const body = readObject(request);
   const unknown = Object.keys(body).filter((name) => !orderFields.includes(name));
   if (unknown.length > 0) throw malformed(`There is no field ${unknown.map(shorten).join(", ")}. ${orderForm}`);
-  const { propose = false } = body;
+  const propose = isAbsent(body.propose) ? false : body.propose;
   if (typeof propose !== "boolean") throw malformed(`propose is ${kindOf(propose)}: send true or false`);
   const reason = readReason(body.reason);
   const occurred = readOccurredAt(body.occurredAt) ?? now;
@@ -336,12 +341,15 @@ function readOccurredAt(value: unknown): Date | undefined {
 /** What a text that is no instant seems to be; never the text. */
 function kindOfTime(text: string): string {
   const date = /^\d{4}-\d{2}-\d{2}/;
+  if (/^\s|\s$/.test(text)) return "a text with white space at an end";
   if (/^\d+(\.\d+)?$/.test(text)) return "a number in a text";
   if (!date.test(text)) return "a text of another form";
   if (/^\d{4}-\d{2}-\d{2}$/.test(text)) return "a date without a time";
   if (/\[.*\]$/.test(text)) return "a time with the name of its zone in brackets";
   if (text[10] !== "T") return "a date and a time without the T between them";
-  if (!/(Z|[+-]\d{2}:?\d{2})$/.test(text)) return "a time without its offset";
+  if (/^.{10}T\d{2}:\d{2}(Z|[+-]|$)/.test(text)) return "a time without its seconds";
+  if (/^.{10}T[\d:.,]*$/.test(text)) return "a time without its offset";
+  if (!/(Z|[+-]\d{2}:?\d{2})$/.test(text)) return "a time whose offset has another form";
   return "no date and time that there is";
 }
 
@@ -359,12 +367,7 @@ function readFields(request: Request, optional: readonly string[]): Record<strin
 
 /** Takes JSON under any type that does not plainly say that it is something else. */
 function readBody(request: Request): unknown {
-  const encodings = readList(request.headers["content-encoding"]).filter((one) => one !== "identity");
-  if (encodings.length > 0) {
-    throw new Problem("unsupported_media_type", {
-      detail: `Content-Encoding is ${shorten(encodings.join(", "))}: send the body as it is`,
-    });
-  }
+  demandPlainBody(request);
   const types = readList(request.headers["content-type"]).map((one) => one.split(";")[0]?.trim() ?? "");
   const other = types.find((type) => !isJsonType.test(type));
   if (other !== undefined) {
@@ -372,6 +375,14 @@ function readBody(request: Request): unknown {
     throw new Problem("unsupported_media_type", { detail: `Content-Type is ${came}: send application/json` });
   }
   return readJson(request.body);
+}
+
+function demandPlainBody({ headers }: Request): void {
+  const encodings = readList(headers["content-encoding"]).filter((one) => one !== "identity");
+  if (encodings.length === 0) return;
+  throw new Problem("unsupported_media_type", {
+    detail: `Content-Encoding is ${shorten(encodings.join(", "))}: send the body as it is`,
+  });
 }
 
 const isJsonType = /^(application\/([a-z0-9.-]+\+)?json|text\/(json|plain)|application\/octet-stream)$/;
@@ -405,7 +416,8 @@ function explainIssue(issue: z.core.$ZodIssue, given: Record<string, unknown>): 
     case "invalid_type": {
       const type: string = issue.expected;
       if (type === "undefined") return `there is no field ${name} here`;
-      return `${name} is ${kindOf(came)}: send ${type === "string" ? "a text" : `a ${type}`}`;
+      const would = { string: "a text", int: "a whole number" }[type] ?? `a ${type}`;
+      return `${name} is ${kindOf(came)}: send ${would}`;
     }
     default:
       return `${name} is ${kindOf(came)} of another form${name === "since" ? ": send an ISO 8601 date, or date and time with its offset" : ""}`;

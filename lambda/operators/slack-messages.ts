@@ -16,7 +16,7 @@ export const help = (command: string) =>
 /** The card that shows whom GenAuth knows, with its two buttons. Block Kit's limits: 3000 characters a text. */
 export function card({ id, userId, reason }: Inquiry, user: User | undefined): object {
   const who = user
-    ? `*${escapeText(user.name ?? "(no name)").slice(0, 200)}*${user.email ? `, ${escapeText(maskEmail(user.email))}` : ""}, ${escapeText(user.status)}`
+    ? `*${escapeText(plainName(user.name ?? "(no name)"))}*${user.email ? `, ${escapeText(maskEmail(user.email))}` : ""}, ${escapeText(user.status)}`
     : "GenAuth knows nobody by that id.";
   const departments = user?.departmentIds?.length
     ? `\nDepartments: ${escapeText(user.departmentIds.join(", ")).slice(0, 500)}`
@@ -84,7 +84,7 @@ export const removal = { delete_original: true };
 /** One resignation in one line. */
 export function line(resignation: Resignation): string {
   const { id, userId, person, status } = resignation;
-  const name = person?.name ? ` ${escapeText(person.name)}` : "";
+  const name = person?.name ? ` ${escapeText(plainName(person.name))}` : "";
   const why = status === "held" ? ` for ${resignation.heldFor}` : "";
   return `*${status}*${why}:${name} \`${escapeText(userId)}\` (${id})`;
 }
@@ -104,6 +104,15 @@ export const escapeText = (text: string) =>
 /** Slack escapes these three, and nothing else, in what it sends: once. */
 export const unescapeText = (text: string) =>
   text.replaceAll(/&(amp|lt|gt);/g, (_, name: "amp" | "lt" | "gt") => ({ amp: "&", lt: "<", gt: ">" })[name]);
+
+/** A display name is its owner's own text: it writes no line, and no address that a chat makes a link of. */
+export const plainName = (name: string) =>
+  oneLine(name, 80)
+    .replaceAll("://", "：//")
+    .replace(/(?<=\S)\.(?=\S)/g, "．");
+
+export const oneLine = (text: string, maxLength: number) =>
+  [...text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ")].slice(0, maxLength).join("");
 
 const plain = (text: string) => ({ type: "plain_text", text });
 

@@ -32,7 +32,7 @@ const commandSchema = z.object({
 });
 
 function receiveCommand(request: Request, context: Context<"slack">): Received {
-  if (isCertificateCheck(request)) return { kind: "answer", answer: text(200, ""), isUnproven: true };
+  if (isCertificateCheck(request)) return { kind: "answer", answer: text(200, ""), isNoLife: true };
   const form = verify(request, context);
   if (form.ssl_check === "1") return { kind: "answer", answer: text(200, "") };
   const command = orMalformed(commandSchema, form);
@@ -154,25 +154,29 @@ function readReason(words: string[]): string {
   return reason.replace(/[\ud800-\udbff]$/, "").toWellFormed();
 }
 
+const typeSchema = z.object({ type: z.string() });
+
 const clickSchema = z.object({
-  type: z.string(),
-  user: z.object({ id: z.string(), team_id: z.optional(z.string()) }),
+  user: z.object({ id: z.string(), team_id: z.nullish(z.string()) }),
   team: z.nullish(z.object({ id: z.string() })),
-  api_app_id: z.optional(z.string()),
-  response_url: z.optional(z.string()),
-  actions: z.optional(z.array(z.object({ action_id: z.string(), value: z.optional(z.string()) }))),
+  api_app_id: z.nullish(z.string()),
+  response_url: z.nullish(z.string()),
+  actions: z.nullish(z.array(z.object({ action_id: z.string(), value: z.nullish(z.string()) }))),
 });
 
 /** Slack shows nothing of this answer: what happened comes by the click's own `response_url`. */
 function receiveClick(request: Request, context: Context<"slack">): Received {
   const nothing = text(200, "");
-  if (isCertificateCheck(request)) return { kind: "answer", answer: nothing, isUnproven: true };
+  if (isCertificateCheck(request)) return { kind: "answer", answer: nothing, isNoLife: true };
   const form = verify(request, context);
   if (form.ssl_check === "1" && form.payload === undefined) return { kind: "answer", answer: nothing };
-  const click = orMalformed(clickSchema, readJson(form.payload ?? ""));
+  const payload = readJson(form.payload ?? "");
+  // An app has one address for all its interactions, and those of other kinds have another shape.
+  if (orMalformed(typeSchema, payload).type !== "block_actions") return { kind: "answer", answer: nothing };
+  const click = orMalformed(clickSchema, payload);
   verifyApp(click.api_app_id, context);
-  const replyUrl = click.response_url;
-  const isAnswered = replyUrl !== undefined && isReplyUrl(replyUrl, context.settings.slack.replyHosts);
+  const replyUrl = click.response_url ?? "";
+  const isAnswered = isReplyUrl(replyUrl, context.settings.slack.replyHosts);
   const tell = (message: string): Extract<Received, { kind: "answer" }> => ({
     ...{ kind: "answer", answer: nothing },
     ...(isAnswered && { reply: { url: replyUrl, message: ephemeralNote(message) } }),
@@ -180,7 +184,6 @@ function receiveClick(request: Request, context: Context<"slack">): Received {
 
   const operator = `${click.user.team_id ?? click.team?.id}/${click.user.id}`;
   if (!isOperator(operator, context)) return { ...tell(strangerText), notices: strangerNotices };
-  if (click.type !== "block_actions") return { kind: "answer", answer: nothing };
 
   const [action] = click.actions ?? [];
   const { action_id: name, value } = action ?? {};
@@ -270,7 +273,7 @@ export function sign(signingSecret: string, timestamp: string, body: Uint8Array)
 }
 
 /** Commands are not namespaced in Slack, and a signing secret can be copied: the app must be the one we know. */
-function verifyApp(appId: string | undefined, { settings }: Context<"slack">): void {
+function verifyApp(appId: string | null | undefined, { settings }: Context<"slack">): void {
   if (settings.slack.appId && appId !== settings.slack.appId) throw refused("app id");
 }
 

@@ -9,9 +9,10 @@ export type ReadId = { userId: SyncRelation } | { wrong: string };
  * lacks. At the sources' own doors it may be somebody's real id.
  */
 export function missingText(text: string): string | undefined {
-  const isMissing = /^(undefined|null|none|nil|nan)$/i.test(text.trim());
-  const [placeholder] = /\{\{|\}\}|\$\{|<%|%>/.exec(text) ?? [];
-  const what = isMissing ? text.trim() : placeholder;
+  // Some languages write it as "null", <nil> or [None].
+  const [, word] = /^[^\p{L}\p{N}]*(undefined|null|none|nil|nan)[^\p{L}\p{N}]*$/iu.exec(text) ?? [];
+  const [placeholder] = /\{\{|\}\}|[$#%]\{|<%|%>|[{}]|%7b/i.exec(text) ?? [];
+  const what = word ?? placeholder;
   return what === undefined ? undefined : `the id is the text ${what}: the trigger lacks the field`;
 }
 

@@ -29,8 +29,8 @@ export type Received =
       renamed?: { former: SyncRelation; next: SyncRelation };
       /** What is told by another address. */
       reply?: { url: string; message: object };
-      /** Nobody proved to be anybody: it is no sign of life. */
-      isUnproven?: boolean;
+      /** No sign of life: nobody proved to be anybody, or it is of a tenant or corp that is not ours. */
+      isNoLife?: boolean;
     }
   /** To be written down before it is answered. */
   | {

@@ -198,7 +198,7 @@ function toReceived(content: Content, layers: Proven["layers"], context: Context
   const facts = { source: "lark", ...(typeof event.eventId === "string" && { eventId: event.eventId }) };
   if (tenantKey && typeof event.tenantKey === "string" && event.tenantKey !== tenantKey) {
     const message = "An event of another Lark tenant: nothing is done";
-    return ok({ notices: [{ metric: "OtherTenant", message, facts, level: "WARN" }] });
+    return ok({ notices: [{ metric: "OtherTenant", message, facts, level: "WARN" }], isNoLife: true });
   }
   // RFC 7493, 2.3: which of the two counts would be chance.
   const twice = layers.map((bytes) => nameGivenTwice(decodeUtf8(bytes))).find((one) => one !== undefined);

@@ -157,6 +157,7 @@ function ofAnotherCorp({ fields }: Event, receiveId: string, corpId: string | un
   const message = "An event of another WeCom corp: nothing is done";
   return succeed({
     notices: [{ metric: "OtherTenant", message, facts: { source: "wechatwork" }, level: "WARN" }],
+    isNoLife: true,
   });
 }
 
@@ -232,7 +233,7 @@ function readRename(event: Event["fields"]): Pick<More, "notices" | "renamed"> {
   return { notices: [{ metric: "Renamed", message }], ...(former && next && { renamed: { former, next } }) };
 }
 
-type More = Pick<Extract<Received, { kind: "answer" }>, "notices" | "keepAs" | "renamed">;
+type More = Pick<Extract<Received, { kind: "answer" }>, "notices" | "keepAs" | "renamed" | "isNoLife">;
 
 const succeed = (more: More = {}): Received => ({ kind: "answer", answer: text(200, "success"), ...more });
 

@@ -98,6 +98,25 @@ describe("a wrong setting is named, with what is wrong", () => {
       { genauth, lark: { userIdField: "union_id" }, protected: ["lark:ou_*"] },
       "can never match: that is Lark's open_id",
     ],
+    [{ genauth, protected: ["lark:ou_1,lark:ou_2"] }, "protected.0: can never match: it names a provider twice"],
+    [{ genauth, protected: ["lark:lark:ou_1"] }, "resignWebhook.protected.0: can never match: it names a provider"],
+    // Before: taken, and equal to nothing that ever comes. With the first every departure was another tenant's.
+    [{ genauth, lark: { tenantKey: "2ed263bf32cf1651\n" } }, "resignWebhook.lark.tenantKey: must hold no white space"],
+    [{ genauth, lark: { appId: " cli_1" } }, "resignWebhook.lark.appId: must hold no white space"],
+    [{ genauth, slack: { appId: "A0 " } }, "resignWebhook.slack.appId: must hold no white space"],
+    [{ genauth: { ...genauth, userPoolId: "pool " } }, "resignWebhook.genauth.userPoolId: must hold no white space"],
+    [{ genauth: { ...genauth, host: "https://api.genauth.ai " } }, "resignWebhook.genauth.host: must hold no white"],
+    [{ genauth, endSessionsIn: ["app\u00a01"] }, "resignWebhook.endSessionsIn.0: must hold no white space"],
+    [{ genauth, operators: { api: ["ops/alice"] } }, "resignWebhook.operators.api.0: must be the name of a caller"],
+    [{ genauth, slack: { command: "/resign now" } }, "resignWebhook.slack.command: must "],
+    [{ genauth, slack: { command: "/Resign" } }, "resignWebhook.slack.command: must be / and one word in small"],
+    [{ genauth, slack: { command: "/" } }, "resignWebhook.slack.command: must be / and one word in small letters"],
+    ...["https://hooks.slack.com", "*.slack.com", "Hooks.slack.com", "hooks.slack.com:443", "hooks.slack.com/"].map(
+      (host): [object, string] => [
+        { genauth, slack: { replyHosts: [host] } },
+        "resignWebhook.slack.replyHosts.0: must be a host's bare name",
+      ],
+    ),
     // Before: milliseconds were taken for seconds, and a wait of none for a wait.
     [
       { genauth, maxEventAgeSeconds: 86_400_000 },

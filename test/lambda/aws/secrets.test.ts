@@ -156,6 +156,30 @@ describe("keys", () => {
   });
 });
 
+test.each(["\n", "\r\n", "\u00a0", "\ufeff", "\u200b", "\u2060", "\u200e", "\u0000"])(
+  "a key with %j at its ends serves, in every section",
+  (odd) => {
+    const around = (text: string) => `${odd}${text}${odd}`;
+    const given = {
+      lark: { encryptKey: around("k"), verificationToken: [around("t")] },
+      wechatwork: { token: around("t"), encodingAesKey: around("a".repeat(43)), receiveIds: around("ww1") },
+      slack: { signingSecret: around("s") },
+      api: { zapier: around(`whsec_${"A".repeat(40)}`) },
+    };
+    expect(parseKeys(JSON.stringify(given))).toEqual({
+      lark: { keys: { encryptKey: ["k"], verificationToken: ["t"] } },
+      wechatwork: { keys: { token: ["t"], encodingAesKey: ["a".repeat(43)], receiveIds: ["ww1"] } },
+      slack: { keys: { signingSecret: ["s"] } },
+      api: { keys: { zapier: [`whsec_${"A".repeat(40)}`] } },
+    });
+  },
+);
+
+test("a secret that begins with a byte-order mark is read", () => {
+  expect(parseKeys('\ufeff{"slack":{"signingSecret":"s"}}')).toEqual({ slack: { keys: { signingSecret: ["s"] } } });
+  expect(parseToken('\ufeff{"token":"t"}')).toEqual({ token: "t" });
+});
+
 test("a token comes in either form", () => {
   expect(parseToken('{"token":"t"}')).toEqual({ token: "t" });
   expect(parseToken('{"accessKeyId":"i","accessKeySecret":"s"}')).toEqual({ accessKeyId: "i", accessKeySecret: "s" });

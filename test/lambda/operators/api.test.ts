@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { type SignedRequest, signApi } from "../../../cli/sign.ts";
 import type { Answer } from "../../../lambda/http.ts";
@@ -451,6 +452,23 @@ describe("a body that gives a name twice is refused, and nothing is done", () =>
 
 describe("the text of a missing value", () => {
   const words = ["undefined", "null", "None", "NIL", "nan", "NaN", "UNDEFINED"];
+  test.each([
+    '"undefined"',
+    "<nil>",
+    "(null)",
+    "[None]",
+    "=null",
+    "-nan-",
+    "{openId}",
+    "#{id}",
+    "%{id}",
+    "%7B%7Bid%7D%7D",
+  ])("%s is none either", (text) => {
+    for (const content of [{ userId: `lark:${text}` }, { provider: "lark", userIdInIdp: text }]) {
+      expect(detailOf(() => signed(content))).toMatch(/^422 \w+: the id is the text .*: the trigger lacks the field/);
+    }
+  });
+
   const placeholders = ["{{openId}}", "{{ $json.id }}", "ou_{{id}}", `${"$"}{openId}`, "<%= id %>"];
   test.each([...words, ...placeholders])("%s is no id, from any door", (text) => {
     const word = text.trim();
@@ -471,7 +489,10 @@ describe("the text of a missing value", () => {
     expect(detailOf(() => receive(request))).toMatch(/^400 webhook-id: /);
   });
 
-  test.each(["hr-undefined", "hr_null", "hr-None"])("%s is no webhook-id", (id) => {
+  test.each([
+    ...["hr-undefined", "hr_null", "hr-None", "hr-NULL", "hr_Undefined", "hr-nil", "hr-NaN"],
+    ...["undefined-2026-11-24", "hr-null-2026", "hr_undefined_1"],
+  ])("%s is no webhook-id", (id) => {
     expect(detailOf(() => receive(signApi(order, secret, { id, now })))).toMatch(
       /^400 webhook-id: the id is the text /,
     );
@@ -572,6 +593,16 @@ describe("the body's headers and bytes", () => {
     expect(detailOf(() => signed(body, headers))).toBe(expected);
   });
 
+  test("a body that was packed after it was signed is said to be packed", () => {
+    const good = signApi(order, secret, { id: "m1", now });
+    const packed = { ...toRequest(good), body: gzipSync(good.body) };
+    const given = { keys, settings: settings(), now };
+    const sent = (headers: object) => () =>
+      api.routes["POST /resignations"]?.({ ...packed, headers: { ...packed.headers, ...headers } }, given);
+    expect(detailOf(sent({ "content-encoding": "gzip" }))).toBe("415 Content-Encoding is gzip: send the body as it is");
+    expect(problemOf(sent({}))).toBe("unauthorized: signature");
+  });
+
   test("a byte-order mark is taken", () => {
     expect(signed(`\ufeff${JSON.stringify(body)}`)).toMatchObject({ kind: "departures" });
   });
@@ -630,6 +661,12 @@ describe("every refusal of an order's body names its field and what would do, an
       { ...body, occurredAt: "2026-11-24T02:00:00+08:00[Asia/Shanghai]" },
       "400 occurredAt is a time with the name of its zone in brackets",
     ],
+    [{ ...body, occurredAt: "2026-11-24T02:00:00Z " }, "400 occurredAt is a text with white space at an end"],
+    [{ ...body, occurredAt: "\n2026-11-24T02:00:00Z" }, "400 occurredAt is a text with white space at an end"],
+    [{ ...body, occurredAt: "2026-11-24T02:00:00+08" }, "400 occurredAt is a time whose offset has another form"],
+    [{ ...body, occurredAt: "2026-11-24T02:00:00\u22128:00" }, "400 occurredAt is a time whose offset has another"],
+    [{ ...body, occurredAt: "2026-11-24T02:00:00 UTC" }, "400 occurredAt is a time whose offset has another form"],
+    [{ ...body, occurredAt: "2026-11-24T02:00Z" }, "400 occurredAt is a time without its seconds"],
     [{ ...body, occurredAt: "2026-02-30T00:00:00Z" }, "400 occurredAt is no date and time that there is"],
     [{ ...body, occurredAt: "yesterday" }, "400 occurredAt is a text of another form"],
     [{ ...body, occurredAt: "0000-01-01T00:00:00+08:00" }, "422 occurredAt lies outside the years 2000 to 2100"],
@@ -648,6 +685,8 @@ describe("every refusal of an order's body names its field and what would do, an
     { reason: "", occurredAt: "" },
     { provider: null, userIdInIdp: null, propose: undefined },
     { provider: "", userIdInIdp: "" },
+    { propose: null },
+    { propose: "" },
   ])("what is optional may be %j", (more) => {
     const [departure] = (signed({ userId: "lark:ou_1", ...more }) as { departures: object[] }).departures;
     expect(departure).toMatchObject({ userId: "lark:ou_1", occurredAt: now });

@@ -88,7 +88,7 @@ describe("the card", () => {
       const { blocks } = card({ ...inquiry, reason }, one) as { blocks: { text: { text: string } }[] };
       return blocks[0]?.text.text.split("\n") ?? [];
     };
-    expect(of({ ...user, name: "n".repeat(300) })[0]).toBe(`*${"n".repeat(200)}*, a***@example.com, Activated`);
+    expect(of({ ...user, name: "n".repeat(300) })[0]).toBe(`*${"n".repeat(80)}*, a***@example.com, Activated`);
     expect(of({ ...user, departmentIds: ["d".repeat(600)] })[2]).toBe(`Departments: ${"d".repeat(500)}`);
     expect(of(user, "r".repeat(4_000)).join("\n")).toHaveLength(2_900);
     const none = card({ ...inquiry, reason: "r".repeat(4_000) }, undefined) as { text: string };
@@ -130,6 +130,24 @@ test("help, and what a problem means", () => {
   ]);
   expect(explain(new Problem("conflict"))).toBe("The resignation's status does not allow this.");
   expect(explain(new Problem("not_found", { detail: "There is none" }))).toBe("Not found. There is none.");
+});
+
+test("a name writes no line of its own, and no link", () => {
+  const name = `Bob\n*resigned*: Alice \`lark:ou_ceo\`\r\n\u2028see http://evil.example/${"x".repeat(200)}\u202e`;
+  const named = { ...ofPerson, person: { genauthUserId: "g1", name } } as Resignation;
+  const told = [
+    line(named),
+    lines([named], "none"),
+    JSON.stringify(outcome(named)),
+    JSON.stringify(decided(named, "T/U")),
+  ];
+  const shown = card(toInquiry(asked, now), { ...user, name }) as {
+    blocks: [{ text: { text: string } }];
+  };
+  expect(shown.blocks[0].text.text.split("\n")).toHaveLength(3);
+  expect(lines([named, named], "none").split("\n")).toHaveLength(2);
+  for (const text of [...told, shown.blocks[0].text.text])
+    expect(text).not.toMatch(/:\/\/|evil\.example|\u2028|\u202e/);
 });
 
 test("nothing of a text becomes a link, a mention or a channel", () => {

@@ -127,7 +127,7 @@ describe("the command", () => {
     const empty = { kind: "answer", answer: { statusCode: 200, body: "" } };
     expect(receive(signSlack(path, { ssl_check: "1" }, signingSecret, now))).toMatchObject(empty);
     const check = { method: "POST" as const, path, headers: {}, body: "ssl_check=1&token=abc" };
-    expect(receive(check)).toMatchObject({ ...empty, isUnproven: true });
+    expect(receive(check)).toMatchObject({ ...empty, isNoLife: true });
     for (const body of [
       "ssl_check=0",
       "ssl_check=11",
@@ -324,6 +324,18 @@ describe("a click", () => {
       const payload = JSON.stringify({ ...JSON.parse(form.payload ?? ""), ...changes });
       return receive(signSlack("/slack/interactions", { payload }, signingSecret, now));
     };
+    // Before: 400 and an error, because a button of ours has more than these.
+    for (const other of [
+      { type: "interactive_message", actions: [{ name: "x", type: "button", value: "1" }] },
+      { type: "workflow_step_execute", user: undefined, team: undefined },
+      { type: "view_closed", user: "U0ALICE", actions: {}, response_url: null },
+      { type: "block_suggestion", api_app_id: 5, user: { id: "U0EVE" } },
+    ]) {
+      expect(changed(other)).toEqual({
+        kind: "answer",
+        answer: expect.objectContaining({ statusCode: 200, body: "" }),
+      });
+    }
     for (const action_id of ["resign", "approve"]) {
       const actions = [{ action_id, value: "x" }];
       expect(changed({ type: "view_submission", actions })).toMatchObject({ kind: "answer", answer: { body: "" } });
@@ -373,6 +385,24 @@ describe("a click", () => {
       expect(click(name, inquiry.id, eve, "https://evil.example/x")).not.toHaveProperty("reply");
     },
   );
+
+  test("may have null for what is not needed, or be without a value", () => {
+    const { payload = "" } = slackClick("approve", "res_1", alice, replyUrl);
+    const changed = (changes: object) => {
+      const body = JSON.stringify({ ...JSON.parse(payload), ...changes });
+      return receive(signSlack("/slack/interactions", { payload: body }, signingSecret, now));
+    };
+    const user = { id: "U0ALICE", team_id: null };
+    expect(changed({ user, api_app_id: null })).toMatchObject({ kind: "act", act: { operator: "T0/U0ALICE" } });
+    for (const value of [null, undefined]) {
+      const told = { reply: { message: { text: "This button names nobody. Nothing was done." } } };
+      expect(changed({ actions: [{ action_id: "approve", value }] })).toMatchObject(told);
+    }
+    expect(changed({ actions: null })).toMatchObject({
+      reply: { message: { text: expect.stringMatching(/^I do not/) } },
+    });
+    expect(changed({ response_url: null })).toEqual({ kind: "answer", answer: expect.objectContaining({ body: "" }) });
+  });
 
   test("every branch of an operator's click tells what came of it", () => {
     const note = (text: string) => ({ reply: { url: replyUrl, message: ephemeralNote(text) } });

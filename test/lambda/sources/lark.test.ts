@@ -680,6 +680,7 @@ describe("an event of another tenant", () => {
       kind: "answer",
       answer: expect.objectContaining({ statusCode: 200, body: "{}" }),
       notices: [expect.objectContaining({ metric: "OtherTenant", level: "WARN" })],
+      isNoLife: true,
     });
   });
 

@@ -460,7 +460,7 @@ describe("an authentic event that may be about a person and is not understood is
     [`<root>${left}</root>`, "not understood"],
     ["<xml><MsgType>event</MsgType><Item><UserID>a</UserID></Item></xml>", "not understood"],
     [left.replace(/<(\/?)(\w+)/g, (name) => name.toLowerCase()), "not understood"],
-    [left.replace("<xml>", "<xml>" + left.slice(5, -6)), "not understood"],
+    [left.replace("<xml>", `<xml>${left.slice(5, -6)}`), "not understood"],
     ["<xml></xml>", "not understood"],
   ])("%s", (xml, keepAs) => {
     expect(told(xml)).toEqual({
@@ -509,6 +509,7 @@ describe("an event of another corp", () => {
   const other = {
     ...{ kind: "answer", answer: expect.objectContaining({ statusCode: 200, body: "success" }) },
     notices: [expect.objectContaining({ metric: "OtherTenant", level: "WARN", facts: { source: "wechatwork" } })],
+    isNoLife: true,
   };
 
   test.each(changes)("is answered and counted, and does nothing: %s", (change) => {
