@@ -11,7 +11,7 @@ test.each([
   async (_, graceDays) => {
     const seed = Number(process.env.SOAK_SEED ?? 7);
     const rates = { faultRate: 0.2, killRate: 0.1, graceDays };
-    const report = await soak({ departures: 100, seed, ...rates, deadlineSeconds: 240 });
+    const report = await soak({ departures: 40, seed, ...rates, deadlineSeconds: 240 });
     expect([seed, report.violations]).toEqual([seed, []]);
     expect(report.kills).toBeGreaterThan(0);
     expect(Object.keys(report.faults).length).toBeGreaterThanOrEqual(7);

@@ -1,0 +1,63 @@
+/** Which file is in which bundle, and so which function may know which secret: as a table, checked. */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { build } from "esbuild";
+import { describe, expect, test } from "vitest";
+import { buildOptions } from "../lib/bundling.ts";
+
+const files = readdirSync("lambda", { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".ts"))
+  .toSorted();
+
+/** What a file imports of `lambda/`; types count for the rooms, and not for the bundles. */
+const importsOf = (file: string, { withTypes = true } = {}): string[] => {
+  const text = readFileSync(join("lambda", file), "utf8");
+  const imports = [...text.matchAll(/^import (type )?[^;]*?from "(\.[^"]+)";/gms)];
+  return imports.flatMap(([, isType, path = ""]) =>
+    isType && !withTypes ? [] : [normalize(join(dirname(file), path))],
+  );
+};
+
+describe("a bundle has exactly the files that are listed here", async () => {
+  const listed = readBundles(readFileSync("test/fixtures/bundles.txt", "utf8"));
+
+  test.each(Object.entries(listed))("%s", async (name, expected) => {
+    const { metafile } = await build({ ...buildOptions(`lambda/${name}.ts`), write: false, metafile: true });
+    const own = Object.keys(metafile.inputs).filter((input) => input.startsWith("lambda/"));
+    expect(own.map((file) => file.slice("lambda/".length)).toSorted()).toEqual(expected);
+  });
+});
+
+/** A bundle's name in brackets, then its files, one a line. */
+function readBundles(text: string): Record<string, string[]> {
+  const bundles: Record<string, string[]> = {};
+  let current: string[] = [];
+  for (const line of text.split("\n").filter(Boolean)) {
+    const name = /^\[(\w+)\]$/.exec(line)?.[1];
+    if (name) bundles[name] = current = [];
+    else current.push(line);
+  }
+  return bundles;
+}
+
+test("outside aws/ the functions alone import an SDK", () => {
+  const outside = files.filter((file) => !file.startsWith("aws/"));
+  const withSdk = outside.filter((file) => /from "@aws-sdk\//.test(readFileSync(join("lambda", file), "utf8")));
+  expect(withSdk.filter((file) => file.includes("/"))).toEqual([]);
+});
+
+test("no files import each other in a circle, but for these two", () => {
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const walk = (file: string, way: readonly string[]): void => {
+    if (way.includes(file)) {
+      circles.push([...way.slice(way.indexOf(file)), file].join(" > "));
+      return;
+    }
+    if (done.has(file)) return;
+    for (const next of importsOf(file, { withTypes: false })) walk(next, [...way, file]);
+    done.add(file);
+  };
+  for (const file of files) walk(file, []);
+  expect(circles).toEqual(["departure/sessions.ts > departure/turn.ts > departure/sessions.ts"]);
+});
