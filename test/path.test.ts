@@ -193,6 +193,8 @@ describe("accepted", () => {
       ...{ code: "id_reused", id, userId: "lark:ou_nobody", resignationStatus: "not_found" },
       detail: expect.stringMatching(/stands for lark:ou_nobody, which is not_found\. .* under a webhook-id of its own/),
     });
+    // Whom it is about stands in the answer alone.
+    expect(lines.join("\n")).not.toContain("ou_nobody");
     // Another caller's id of the same text is another id, and its answer tells nothing of this one.
     expect(await status(order("lark:ou_demo_1", { id: "m1", key: keys.api.ops }))).toBe(202);
     expect(calls("lark:ou_nobody")).toEqual([]);

@@ -40,6 +40,8 @@ function idReused({ id, userId, status, source }: Resignation): Problem {
     "send it under a webhook-id of its own; to repeat it, send the very same body";
   return new Problem("id_reused", {
     detail,
+    // Whom it is about is for the caller's eyes, not for the log.
+    reason: "The webhook-id stands for another order",
     members: { id, userId, resignationStatus: status },
     location: `/resignations/${id}`,
   });
