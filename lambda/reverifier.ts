@@ -19,7 +19,7 @@ import {
 } from "./intake/quarantine.ts";
 import { type ReceiveParts, receive, receiveWith } from "./intake/receive.ts";
 import { createRespond, type RespondParts } from "./intake/respond.ts";
-import { createLog } from "./log.ts";
+import { countUnreadable, createLog, isUnreadable } from "./log.ts";
 import { malformed, Problem } from "./problem.ts";
 import type { SourceName } from "./resignation.ts";
 import { quarantineRoutes, type Received, routes } from "./sources/index.ts";
@@ -62,7 +62,8 @@ export function createReverifier(parts: ReverifierParts) {
     const [source, slot] = readPosition(after);
     await keys.refresh();
     const ring = await keys.read();
-    const { items, next } = await quarantine.page(source, slot);
+    const { items, unreadable, next } = await quarantine.page(source, slot);
+    for (const one of unreadable) countUnreadable(log, placeName(source, one));
     let departures = 0;
     let verified = 0;
     for (const kept of items) {
@@ -96,10 +97,15 @@ export function createReverifier(parts: ReverifierParts) {
       return received.kind === "departures" ? received.departures.length : 0;
     } catch (error) {
       if (error instanceof Problem) return undefined;
-      throw error;
+      if (!isUnreadable(error)) throw error;
+      // What the ledger has of this one departure is bent: it stays here, and the others go on.
+      countUnreadable(log, placeName(kept.source, kept.slot));
+      return undefined;
     }
   }
 }
+
+const placeName = (source: string, slot: string) => `quarantine ${source} ${slot}`;
 
 /** Of its departures none is carried out before an operator released it, and nobody waits for what becomes of them. */
 function toReverified(received: Received, { receivedAt, reason }: Kept): Received {

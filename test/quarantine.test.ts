@@ -11,8 +11,10 @@ import {
   signWechatwork,
   wechatworkDeleted,
 } from "../cli/sign.ts";
+import { openTable } from "../lambda/aws/table.ts";
 import { maxGroups, originOf, placeOf, places } from "../lambda/intake/places.ts";
 import { createQuarantine } from "../lambda/intake/quarantine.ts";
+import { type Departure, resignationId } from "../lambda/resignation.ts";
 import { routes } from "../lambda/sources/index.ts";
 import { lark } from "../lambda/sources/lark.ts";
 import { connectWebhook } from "../lambda/webhook.ts";
@@ -247,6 +249,27 @@ test("what is authentic and cannot be read is kept, each once, and alarmed", asy
   expect(metrics().filter((name) => name === "UnusableDeparture")).toHaveLength(2);
   expect(await kept()).toHaveLength(2);
   expect(await reverify()).toMatchObject({ looked: 2, verified: 0 });
+});
+
+test("what cannot be read in the quarantine, or in the ledger of one departure, keeps no other from being verified", async () => {
+  await start();
+  const events = [1, 2, 3].map((n) => ({ id: `ou_demo_${n}`, eventId: `event ${n}` }));
+  const { verificationToken: token } = keys.lark;
+  await sendAll(events.map(({ id, eventId }) => signLark(larkDeleted({ open_id: id }, { token, eventId }), keys.lark)));
+  await expect.poll(async () => (await kept()).length, { timeout: 5_000 }).toBe(3);
+  const { QUARANTINE_TABLE: quarantine = "", LEDGER_TABLE: ledger = "" } = stack.environment;
+  const client = new DynamoDBClient();
+  const bent = resignationId({ source: "lark", eventId: "event 2" } as Departure);
+  await openTable({ client, table: ledger }).put({ id: bent, status: "bent" });
+  await openTable({ client, table: quarantine }).put({ source: "lark", slot: "2026-11-24T00 place-0000", route: 5 });
+  await mendKeys();
+  expect(await reverify()).toMatchObject({ looked: 3, verified: 2, departures: 2 });
+  expect(metrics().filter((name) => name === "Unreadable")).toHaveLength(2);
+  expect(lines.join("\n")).toContain("quarantine lark 2026-11-24T00 place-0000");
+
+  await openTable({ client, table: ledger }).remove({ id: bent });
+  expect(await reverify()).toMatchObject({ looked: 1, verified: 1, departures: 1 });
+  client.destroy();
 });
 
 describe("what is verified again is carried out whole", () => {

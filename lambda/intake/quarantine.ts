@@ -94,8 +94,11 @@ export function createQuarantine(options: TableOptions & { now: () => Date; rand
       }));
     },
 
-    /** One page of what is kept of a source, the oldest first. `after`: the slot that the page before ended at. */
-    async page(source: SourceName, after?: string): Promise<{ items: Kept[]; next?: string }> {
+    /**
+     * One page of what is kept of a source, the oldest first, and the slots of what lies in it and cannot be read.
+     * `after`: the slot that the page before ended at.
+     */
+    async page(source: SourceName, after?: string): Promise<{ items: Kept[]; unreadable: string[]; next?: string }> {
       const { items, next } = await table.query({
         condition: "#source = :source",
         names: { "#source": "source" },
@@ -103,7 +106,12 @@ export function createQuarantine(options: TableOptions & { now: () => Date; rand
         startAt: after === undefined ? undefined : { source, slot: after },
         more: { Limit: 25 },
       });
-      return { items: items.map((item) => keptSchema.parse(item)), ...(next && { next: String(next.slot) }) };
+      const read = items.map((item) => ({ slot: String(item.slot), kept: keptSchema.safeParse(item).data }));
+      return {
+        items: read.flatMap(({ kept }) => kept ?? []),
+        unreadable: read.flatMap(({ slot, kept }) => (kept ? [] : [slot])),
+        ...(next && { next: String(next.slot) }),
+      };
     },
 
     forget: ({ source, slot }: Kept): Promise<void> => table.remove({ source, slot }),
