@@ -86,9 +86,12 @@ function list(request: Request, { keys, settings, now }: Context<"api">): Receiv
   const { caller } = verify(request, keys, now);
   demandOperator(caller, settings.operators.api);
   const { cursor, since, ...query } = orMalformed(listSchema, Object.fromEntries(parseQuery(request.rawQuery)));
+  const from = since === undefined ? undefined : new Date(since);
+  // Before that there is nothing, and the ledger is read month by month.
+  if (from && isOutOfRange(from)) throw malformed("since lies outside the years 2000 to 2100");
   return {
     kind: "list",
-    query: { ...query, since: since === undefined ? undefined : new Date(since) },
+    query: { ...query, since: from },
     cursor,
     answer: (items, nextCursor, unreadable) =>
       json(200, {
@@ -331,11 +334,16 @@ function readOccurredAt(value: unknown): Date | undefined {
   if (typeof value !== "string") throw malformed(`occurredAt is ${kindOf(value)}: ${would}`);
   const { data } = instantSchema.safeParse(value.replace(/(T.*[+-]\d{2})(\d{2})$/, "$1:$2"));
   if (data === undefined) throw malformed(`occurredAt is ${kindOfTime(value)}: ${would}`);
-  const year = new Date(data).getUTCFullYear();
-  if (year < 2000 || year >= 2100) {
+  const at = new Date(data);
+  if (isOutOfRange(at)) {
     throw new Problem("occurred_out_of_range", { detail: "occurredAt lies outside the years 2000 to 2100" });
   }
-  return new Date(data);
+  return at;
+}
+
+function isOutOfRange(at: Date): boolean {
+  const year = at.getUTCFullYear();
+  return year < 2000 || year >= 2100;
 }
 
 /** What a text that is no instant seems to be; never the text. */

@@ -733,6 +733,11 @@ describe("every refusal of an order's body names its field and what would do, an
     expect(detailOf(list("limit=0"))).toContain("400 limit is too small");
     expect(detailOf(list("limit=x"))).toContain("400 limit is ");
     expect(detailOf(list("since=yesterday"))).toContain("400 since is a text of another form");
+    // Before: 503 and an alarm, or a walk through every month since the year 0.
+    for (const since of ["0000-01-01", "0000-01-01T00:00:00%2B08:00", "1999-12-31", "9999-12-31T23:59:59-12:00"]) {
+      expect(detailOf(list(`since=${since}`))).toBe("400 since lies outside the years 2000 to 2100");
+    }
+    expect(detailOf(list("since=2000-01-01"))).toBe("taken");
     expect(detailOf(list("user=1"))).toBe("400 there is no field user here");
   });
 });
