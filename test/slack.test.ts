@@ -221,7 +221,9 @@ test("one person of a grid, under its name or a team's, is no second operator", 
   expect((await slack.next())?.text).toContain("*held* for approval");
   const [held] = await ofPerson("lark:ou_demo_1");
   expect(await type(`/resign approve ${held?.id}`, inGrid)).toContain("A second operator must approve this one");
-  for (const operator of ["U0ALICE", "<@U0ALICE>", "u0alice", "E0GRID/U0ALICE"]) {
+  const mentions = ["slack:U0ALICE", "@U0ALICE", "<@U0ALICE|alice>", "Alice (U0ALICE)", "T0LOCAL-U0ALICE", "U0ALICE/"];
+  const disguised = ["\u200bU0ALICE", "U0\u00adALICE", "\uff350ALICE"];
+  for (const operator of ["U0ALICE", "<@U0ALICE>", "u0alice", "E0GRID/U0ALICE", ...mentions, ...disguised]) {
     const request = signApi(
       { method: "POST", path: `/resignations/${held?.id}/approve`, body: { operator } },
       keys.api.ops,

@@ -104,7 +104,14 @@ export async function operate(parts: AcceptParts, act: Act): Promise<Resignation
  */
 function isSameHuman(one: string, other: string): boolean {
   const idOf = (name: string) => (name.split("/").at(-1) ?? "").replaceAll(/[<@>\s]/g, "").toLowerCase();
-  return idOf(one) === idOf(other);
+  if (idOf(one) === idOf(other)) return true;
+  // Whoever acts by the API writes their name as they like: the id of somebody in Slack may be any word of it.
+  const words = one
+    .normalize("NFKC")
+    .replaceAll(/\p{C}/gu, "")
+    .toLowerCase()
+    .split(/[^a-z0-9]+/);
+  return other.includes("/") && words.includes(idOf(other));
 }
 
 const cancellable: ReadonlySet<Status> = new Set(["scheduled", "accepted", "held", "suspended", "failed"]);
