@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 
-/** Runs one of the commands in `cli/` (or `deploy` in `local/`) as a person would, in a process of its own. */
+/** Runs one of the commands in `cli/` or `local/` as a person would, in a process of its own. */
 export function runCommand(
   script: string,
   args: string[],
@@ -17,7 +17,7 @@ export function runCommand(
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [`${script === "deploy" ? "local" : "cli"}/${script}.ts`, ...args],
+      [`${["deploy", "start"].includes(script) ? "local" : "cli"}/${script}.ts`, ...args],
       options,
       (error, out, err) => resolve({ code: typeof error?.code === "number" ? error.code : error ? -1 : 0, out, err }),
     );
