@@ -2,7 +2,6 @@
  * Lark / Feishu event subscriptions (open.feishu.cn, "request URL" and "encryption"; both clouds speak the
  * same protocol): signature → decryption → `url_verification` or event, schema 2.0 and 1.0.
  */
-
 import type { Keys } from "../aws/secrets.ts";
 import { decodeUtf8, json, parseJson, type Request } from "../http.ts";
 import { exactly, isAhead, untimed, withinSecond } from "../moment.ts";
@@ -63,8 +62,8 @@ function verify(request: Request, { keys, settings, now }: Context<"lark">): Pro
     if (!encryptKey && "encrypt" in content) throw refused("encrypted, but no encryptKey is set");
     if (!encryptKey) return { isSigned: false, content, layers: [request.body] };
     if (!("encrypt" in content)) throw refused("not encrypted, though an encryptKey is set");
-    const bytes = decryptUnproven(content.encrypt, encryptKey);
-    return { isSigned: false, content: parseContent(bytes), layers: [request.body, bytes] };
+    const opened = decryptUnproven(content.encrypt, encryptKey);
+    return { isSigned: false, content: opened.content, layers: [request.body, opened.bytes] };
   }
   const timestamp = request.headers["x-lark-request-timestamp"] ?? "";
   const nonce = request.headers["x-lark-request-nonce"] ?? "";
@@ -119,12 +118,11 @@ function parseUnproven(bytes: Uint8Array): Content {
 }
 
 /** Anyone can send an unsigned request, so every failure is the same one, whichever step it happened in. */
-function decryptUnproven(encrypted: unknown, encryptKeys: readonly string[]): Uint8Array {
+function decryptUnproven(encrypted: unknown, encryptKeys: readonly string[]) {
   const readable = encryptKeys.flatMap((key) => {
     try {
       const bytes = decrypt(encrypted, key);
-      parseContent(bytes);
-      return [bytes];
+      return [{ bytes, content: parseContent(bytes) }];
     } catch {
       return [];
     }
@@ -186,8 +184,14 @@ const personTypes =
 const otherTypes: ReadonlySet<string> = new Set(["user_update"]);
 const scopeTypes: ReadonlySet<string> = new Set(["contact.scope.updated_v3", "contact_scope_change"]);
 
-/** The type first: what is none of ours has no shape to keep. */
+/** The type first: what is none of ours has no shape to keep. Where a name is given twice, it may be the type's. */
 function toReceived(content: Content, layers: Proven["layers"], context: Context<"lark">): Received {
+  // RFC 7493, 2.3: which of the two counts would be chance.
+  const twice = layers.map((bytes) => nameGivenTwice(decodeUtf8(bytes))).find((one) => one !== undefined);
+  if (twice !== undefined) {
+    const message = `An authentic Lark event gives ${shorten(twice)} twice: it is kept and not carried out`;
+    return keep("a name given twice", message, { source: "lark" });
+  }
   const type = isSchema2(content) ? asObject(content.header).event_type : asObject(content.event).type;
   const name = isText(type) ? type.trim().toLowerCase() : undefined;
   if (name !== undefined && (!personTypes.test(name) || otherTypes.has(name))) return ok();
@@ -199,12 +203,6 @@ function toReceived(content: Content, layers: Proven["layers"], context: Context
   if (tenantKey && typeof event.tenantKey === "string" && event.tenantKey !== tenantKey) {
     const message = "An event of another Lark tenant: nothing is done";
     return ok({ notices: [{ metric: "OtherTenant", message, facts, level: "WARN" }], isNoLife: true });
-  }
-  // RFC 7493, 2.3: which of the two counts would be chance.
-  const twice = layers.map((bytes) => nameGivenTwice(decodeUtf8(bytes))).find((one) => one !== undefined);
-  if (twice !== undefined) {
-    const message = `An authentic Lark event gives ${shorten(twice)} twice: it is kept and not carried out`;
-    return ok({ notices: [{ metric: "UnusableDeparture", message, facts }], keepAs: "a name given twice" });
   }
   if (!isText(type)) {
     const message = "An authentic Lark event has no type: it is kept";
