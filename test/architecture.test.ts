@@ -46,7 +46,7 @@ test("outside aws/ the functions alone import an SDK", () => {
   expect(withSdk.filter((file) => file.includes("/"))).toEqual([]);
 });
 
-test("no files import each other in a circle, but for these two", () => {
+test("no files import each other in a circle", () => {
   const circles: string[] = [];
   const done = new Set<string>();
   const walk = (file: string, way: readonly string[]): void => {
@@ -59,5 +59,5 @@ test("no files import each other in a circle, but for these two", () => {
     done.add(file);
   };
   for (const file of files) walk(file, []);
-  expect(circles).toEqual(["departure/sessions.ts > departure/turn.ts > departure/sessions.ts"]);
+  expect(circles).toEqual([]);
 });

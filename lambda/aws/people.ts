@@ -68,7 +68,16 @@ const returnSchema = z.object({
   count: z.number(),
 });
 
-/** Whoever may say that somebody is back. */
+/** A lease outlasts every call made under it: the function's time is up well before. */
+const leaseSeconds = 120;
+
+/** A lease on a person, for a holder that nobody was before. */
+export const newLease = ({ newOwner, now }: { newOwner: () => string; now: () => Date }) => ({
+  owner: newOwner(),
+  until: later(now(), leaseSeconds),
+});
+
+/** What may say that somebody is back: every source, and an operator. */
 const returnSources = [...sourceNames, "operator"] as const;
 
 /** The items of relations and people. Every write on a person demands that the lease is the writer's own. */

@@ -1,8 +1,8 @@
-import { personId } from "../aws/people.ts";
+import { newLease, personId } from "../aws/people.ts";
 import { later } from "../resignation.ts";
 import { codesOf } from "./record.ts";
 import { retryDelaySeconds } from "./retry.ts";
-import { type Next, newLease, type TurnParts } from "./turn.ts";
+import type { Next, TurnParts } from "./turn.ts";
 
 /** Ends a person's sessions where that is owed, in a turn of its own: the sweep's. */
 export async function runSessions(parts: TurnParts, key: string): Promise<Next> {

@@ -1,8 +1,8 @@
-import { absentId, type Person, personId } from "../aws/people.ts";
+import { absentId, newLease, type Person, personId } from "../aws/people.ts";
 import type { Queue } from "../aws/queue.ts";
 import type { RuntimeSettings } from "../environment.ts";
 import { byRelation, byUserId, type GenAuth } from "../genauth/genauth.ts";
-import { isFinal, later, type Resignation } from "../resignation.ts";
+import { isFinal, type Resignation } from "../resignation.ts";
 import { type InTurn, takePlace, takeReturnPlace } from "./brake.ts";
 import { type Concluded, createCall } from "./call.ts";
 import { createConclusions } from "./conclude.ts";
@@ -39,14 +39,6 @@ export interface Turn {
   readonly facts: LedgerFacts;
   readonly looked: Extract<Looked, { kind: "seen" }>;
 }
-
-/** Outlasts every call made under it: the function's time is up well before. */
-const leaseSeconds = 120;
-
-export const newLease = ({ newOwner, now }: Pick<TurnParts, "newOwner" | "now">) => ({
-  owner: newOwner(),
-  until: later(now(), leaseSeconds),
-});
 
 /** How often the lease is taken anew because the relation leads to another user. */
 const maxUsers = 3;
