@@ -221,12 +221,16 @@ function formOf(source: Exclude<SourceName, "api">, name: string, text: string, 
   return read && "wrong" in read ? read.wrong : true;
 }
 
-/** Several receive ids are several parties': which corp is ours must be said, or the section serves nobody. */
+/**
+ * Which corp is ours must be said where there are several receive ids, or the section serves nobody; and once more
+ * where the corp of before is none of them, or every event would pass as another corp's.
+ */
 async function askCorp(section: Section, given: string | undefined): Promise<void> {
+  const receiveIds = [section.receiveIds ?? []].flat();
+  const isOpen = section.corpId === undefined ? receiveIds.length > 1 : !receiveIds.includes(String(section.corpId));
   if (given !== undefined) section.corpId = given;
-  if (section.corpId === undefined && Array.isArray(section.receiveIds)) {
-    section.corpId = await askOpenly(`Which corp is yours (wechatwork.corpId), of ${section.receiveIds.join(", ")}?`);
-  }
+  else if (isOpen)
+    section.corpId = await askOpenly(`Which corp is yours (wechatwork.corpId)? ${receiveIds.join(", ")}`);
   const wrong = whatIsWrong(parseKeys(JSON.stringify({ wechatwork: section })));
   if (wrong.length > 0) throw new Error(wrong.join("; "));
 }

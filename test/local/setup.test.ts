@@ -135,6 +135,10 @@ test("with a second receive id it asks which corp is ours, before it writes anyt
   expect((await setUp({ wechatwork: { ...second, corpId: "ww1" }, token })).code).toBe(0);
   expect(kept().wechatwork).toMatchObject({ receiveIds: ["ww1", "ww2"], corpId: "ww1" });
   expect(parseKeys(JSON.stringify(kept())).wechatwork).toHaveProperty("keys");
+  // The corp of before would make every event of ww3 another corp's.
+  const replaced = await setUp({ wechatwork: { ...wechatwork, receiveIds: "ww3" }, token }, 0, "--replace");
+  expect([replaced.code, kept().wechatwork.corpId]).toEqual([1, "ww1"]);
+  expect(replaced.err).toContain("wechatwork.corpId");
 }, 90_000);
 
 // Before: --replace made new keys of empty answers.
