@@ -7,7 +7,7 @@ import { startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 import { percentile, type Section, tableOf } from "./measure.ts";
 
-/** Lets everybody go by themselves. */
+/** A brake that holds nobody. */
 const openBrake = { perHour: 5_000, perDay: 5_000, percentPerDay: 100, headcount: 1_000_000 };
 
 type Stack = Awaited<ReturnType<typeof start>>;

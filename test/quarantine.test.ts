@@ -500,7 +500,7 @@ describe("places", () => {
     await aws.createQuarantineTable("capped");
     await start(keys);
     let nowMs = Date.now();
-    const options = { client: new DynamoDBClient(), table: "capped", random: Math.random };
+    const options = { client: new DynamoDBClient(), table: "capped", random: () => 0.5 };
     const quarantine = createQuarantine({ ...options, now: () => new Date(nowMs) });
     let networks = 0;
     /** From so many networks that there is a place for each. */

@@ -18,7 +18,7 @@ const instant = z.iso.datetime();
 /** The two brakes: one for departures, one for returns that call a departure off. */
 export type BrakeName = "brake" | "brake|returns";
 
-/** A brake's log: which resignations were let through by themselves within the last day. */
+/** A brake's log: which resignations were let through without an operator within the last day. */
 const brakeSchema = z.object({
   version: z.number(),
   passed: z.array(z.object({ id: z.string(), at: instant })),
@@ -92,8 +92,8 @@ export function createNotes(table: Table) {
     },
 
     /**
-     * Settles an open inquiry; the first click counts. Gives it back where it is settled this way now, be it
-     * from before: whoever died after settling can be repeated.
+     * Settles an open inquiry; the first click counts. Gives it back where it is settled this way now, even if that was
+     * done before: a function that died right after settling can be repeated.
      */
     async settleInquiry(id: string, state: Inquiry["state"], replyUrl: string): Promise<Inquiry | undefined> {
       const former = isInquiryId(id) ? await table.get({ id }) : undefined;
@@ -121,7 +121,7 @@ export function createNotes(table: Table) {
       else await table.put(item, "attribute_exists(id) AND attribute_not_exists(isOff)");
     },
 
-    /** Notes that a source checked the address: a sign of life for whoever waits, but one that can be replayed. */
+    /** Notes that a source checked the address: a sign of life for the administrator who waits in setup, but one that can be replayed. */
     async noteUrlCheck(source: SourceName, now: Date): Promise<void> {
       const at = now.toISOString();
       const values = { ":at": at, ":true": true };

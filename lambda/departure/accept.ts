@@ -48,7 +48,7 @@ function idReused({ id, userId, status, source }: Resignation): Problem {
 }
 
 /**
- * Carries a click out, once: whoever clicks second, or on what has expired, changes nothing. Two orders for one
+ * Carries a click out, once: a second click, or one on what has expired, changes nothing. Two orders for one
  * person within the hour are one. Gives back whether there was something left to settle.
  */
 export async function settleInquiry(

@@ -6,7 +6,7 @@ import type { Log } from "../log.ts";
 import { later, type Resignation, sweepAfterSeconds } from "../resignation.ts";
 
 /**
- * The brakes: how many resignations, and how many returns that call one off, go through by themselves. Exact,
+ * The brakes: how many resignations, and how many returns that call one off, go through without an operator. Exact,
  * however many ask at once, since a log is only written if nobody else wrote it meanwhile.
  */
 export interface BrakeParts {
@@ -44,7 +44,7 @@ export async function takePlace(
   return inTurn(() => change(parts, "brake", (brake) => askBrake(brake, resignation, limits, now())));
 }
 
-/** Takes a place for a departure that a return calls off: as many in an hour as may leave by themselves. */
+/** Takes a place for a departure that a return calls off: as many in an hour as departures without an operator. */
 export function takeReturnPlace(
   parts: Omit<BrakeParts, "genauth">,
   resignation: Pick<Resignation, "id">,

@@ -1,12 +1,12 @@
 import { isIP } from "node:net";
 
-/** Who gets which of the places that are kept for what was refused at one source within one hour. */
+/** Which origin gets which of the places that are kept for what was refused at one source within one hour. */
 
 /** Places in all; each holds one request. */
 export const places = 8_192;
 /** What one origin gets, where there are few of them. */
 const mostOfOne = 64;
-/** So many origins have places of their own; whoever comes later shares those of another one. */
+/** So many origins have places of their own; an origin that comes later shares those of another one. */
 export const maxGroups = 256;
 
 /**

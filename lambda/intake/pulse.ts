@@ -49,7 +49,7 @@ export function createHearing({
   const refusals = {
     /**
      * Notes a well-formed refusal; tells whether this is the third of a source that is usually heard, with nothing
-     * verified since the first. Whoever goes on costs one write a minute.
+     * verified since the first. A sender that goes on costs one write a minute.
      */
     async note(source: SourceName): Promise<boolean> {
       const at = now();
@@ -66,7 +66,7 @@ export function createHearing({
   return { hear, refusals };
 }
 
-/** Whoever was heard within so many days is usually heard: a small company's directory changes but rarely. */
+/** A source that was heard within so many days is usually heard: a small company's directory changes but rarely. */
 const usualDays = 14;
 
 /**

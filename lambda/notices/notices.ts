@@ -188,7 +188,7 @@ const toEvent = ({ about, id, why, resignation }: Told, now: Date) => ({
   data: resignation ? view(resignation) : { id, why },
 });
 
-/** The id stays the same over repeats, and with it whoever listens can tell them. */
+/** The id stays the same over repeats, so that the program that listens can tell a repeat. */
 function signStandard(post: Post, secret: string, { about, id, version }: Notice, now: Date): Post {
   const messageId = `evt_${about}_${id}${version === undefined ? "" : `_${version}`}`;
   const timestamp = String(Math.floor(now.getTime() / 1000));

@@ -132,6 +132,7 @@ describe("npm run send and npm run ledger", () => {
     const well = await doctor("--person", "lark:ou_demo_7");
     expect(well.out).toContain('set lark.provider "lark" and lark.userIdField "open_id"');
     expect(well).toMatchObject({ code: 0, out: expect.stringContaining("All is well.") });
+    expect(well.out).toContain("Lark, form: encrypted events alone are taken");
 
     const token = `${folder}/token.json`;
     writeFileSync(token, JSON.stringify({ token: "expired" }));
