@@ -3,10 +3,10 @@ import { AwsLambdaReceiver, LogLevel } from "@slack/bolt";
 import { decrypt, getSignature } from "@wecom/crypto";
 import { Webhook } from "standardwebhooks";
 import { first } from "../cli/files.ts";
-import type { Keys } from "../lambda/aws/secrets.ts";
 import type { RuntimeSettings } from "../lambda/environment.ts";
 import { toRequest } from "../lambda/http.ts";
 import { routes } from "../lambda/sources/index.ts";
+import type { Keys } from "../lambda/sources/keys.ts";
 import { median } from "./measure.ts";
 import { startBench } from "./stage.ts";
 

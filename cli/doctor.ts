@@ -3,7 +3,9 @@ import { ListSubscriptionsByTopicCommand, SNSClient } from "@aws-sdk/client-sns"
 import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { Command } from "commander";
 import * as z from "zod";
-import { type KeyRing, parseKeys, parseTargets, parseToken, type TargetRing } from "../lambda/aws/secrets.ts";
+import { parseToken } from "../lambda/genauth/token.ts";
+import { parseTargets, type TargetRing } from "../lambda/notices/targets.ts";
+import { type KeyRing, parseKeys } from "../lambda/sources/keys.ts";
 import { simulatorCredentials } from "../local/genauth-simulator.ts";
 import { first, type KeysFile, readJson, readKeys, readOutputs } from "./files.ts";
 import { connectGenAuth, type GenAuthClient, idOf, readToken, relationsSchema } from "./genauth-client.ts";

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { parseKeys, trimEnds, whatIsWrong } from "../lambda/aws/secrets.ts";
+import { trimEnds } from "../lambda/secrets.ts";
+import { parseKeys, whatIsWrong } from "../lambda/sources/keys.ts";
 import { newKeys } from "../local/stack.ts";
 
 /** Where `npm start` leaves what it made: ignored by git. */

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { parseToken, type Token } from "../lambda/aws/secrets.ts";
 import { type Outcome, readAnswer } from "../lambda/genauth/genauth.ts";
+import { parseToken, type Token } from "../lambda/genauth/token.ts";
 import { simulatorCredentials } from "../local/genauth-simulator.ts";
 import { readJson } from "./files.ts";
 

@@ -5,8 +5,9 @@ import { GetSecretValueCommand, PutSecretValueCommand, SecretsManagerClient } fr
 import { checkbox, input, password } from "@inquirer/prompts";
 import { Command } from "commander";
 import * as z from "zod";
-import { parseKeys, parseToken, type Token, whatIsWrong } from "../lambda/aws/secrets.ts";
-import { placeholder } from "../lambda/environment.ts";
+import { parseToken, type Token } from "../lambda/genauth/token.ts";
+import { placeholder } from "../lambda/secrets.ts";
+import { parseKeys, whatIsWrong } from "../lambda/sources/keys.ts";
 import { newApiSecret, randomText } from "../local/stack.ts";
 import { readJson, readOutputs } from "./files.ts";
 import { connectGenAuth, type GenAuthClient, idOf, relationsSchema } from "./genauth-client.ts";

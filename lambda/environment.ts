@@ -14,9 +14,6 @@ export const variables = {
   targetsSecretId: "TARGETS_SECRET_ID",
 } as const;
 
-/** The field that marks a secret as not filled in yet: the stack creates both secrets with it. */
-export const placeholder = "fillMeIn";
-
 const settingsSchema = z.object({
   genauth: z.object({
     host: z.string(),

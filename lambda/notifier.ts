@@ -5,10 +5,11 @@ import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import * as z from "zod/mini";
 import { createLedger, type Ledger } from "./aws/ledger.ts";
 import { createQueue, type Queue } from "./aws/queue.ts";
-import { type CachedSecret, cachedSecret, parseTargets, type TargetRing } from "./aws/secrets.ts";
+import { type CachedSecret, cachedSecret } from "./aws/secret.ts";
 import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
 import { countUnreadable, createLog, isUnreadable, kindOf, type Log, traceOf } from "./log.ts";
 import { isTaken, type Post, type TargetName, type Told, toPosts } from "./notices/notices.ts";
+import { parseTargets, type TargetRing } from "./notices/targets.ts";
 import { isUrgent, type Notice, noticeSchema } from "./resignation.ts";
 
 export interface NotifierParts {

@@ -6,7 +6,7 @@ import middy from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { createLedger } from "./aws/ledger.ts";
 import { createQueue } from "./aws/queue.ts";
-import { cachedSecret, type KeyRing, parseKeys } from "./aws/secrets.ts";
+import { cachedSecret } from "./aws/secret.ts";
 import { atFirstCall, clientConfig, readSettings, readVariable, variables } from "./environment.ts";
 import { type Answer, answerError, json, toRequest as readEvent } from "./http.ts";
 import {
@@ -23,6 +23,7 @@ import { countUnreadable, createLog, isUnreadable } from "./log.ts";
 import { malformed, Problem } from "./problem.ts";
 import type { SourceName } from "./resignation.ts";
 import { quarantineRoutes, type Received, routes } from "./sources/index.ts";
+import { type KeyRing, parseKeys } from "./sources/keys.ts";
 
 export interface ReverifierParts extends Omit<RespondParts, "quarantine">, Omit<ReceiveParts, "ledger" | "settings"> {
   readonly quarantine: Quarantine;

@@ -6,16 +6,18 @@ import middy from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { createLedger } from "./aws/ledger.ts";
 import { createQueue } from "./aws/queue.ts";
-import { type CachedSecret, cachedSecret, type KeyRing, parseKeys } from "./aws/secrets.ts";
+import { type CachedSecret, cachedSecret } from "./aws/secret.ts";
 import { atFirstCall, clientConfig, readSettings, readVariable, variables } from "./environment.ts";
 import { answerError, maxEventBytes, problemAnswer, type Request, toRequest } from "./http.ts";
-import { createHearing, createKeysWatch, talkative } from "./intake/pulse.ts";
+import { createKeysWatch } from "./intake/keys-watch.ts";
+import { createHearing, talkative } from "./intake/pulse.ts";
 import { createQuarantine, type Quarantine } from "./intake/quarantine.ts";
 import { receive } from "./intake/receive.ts";
 import { createRespond, type RespondParts } from "./intake/respond.ts";
 import { createLog, traceOf } from "./log.ts";
 import { Problem, unreadable } from "./problem.ts";
 import { routes, type Source } from "./sources/index.ts";
+import { type KeyRing, parseKeys } from "./sources/keys.ts";
 
 export interface WebhookParts extends RespondParts {
   readonly keys: CachedSecret<KeyRing>;

@@ -1,7 +1,7 @@
 import type { Ledger } from "../aws/ledger.ts";
-import { type KeyRing, whatIsWrong } from "../aws/secrets.ts";
 import { countUnreadable, isUnreadable, type Log } from "../log.ts";
 import type { SourceName } from "../resignation.ts";
+import type { KeyRing } from "../sources/keys.ts";
 
 /** The sources that tell of every change in their directory, so that their silence means something. */
 export const talkative = ["lark", "wechatwork"] as const satisfies readonly SourceName[];
@@ -68,25 +68,6 @@ export function createHearing({
 
 /** A source that was heard within so many days is usually heard: a small company's directory changes but rarely. */
 const usualDays = 14;
-
-/**
- * Tells of everything in the keys that is wrong or counts for nothing, each at most once an hour. Where the source
- * that was called is itself not filled in, its answer tells that.
- */
-export function createKeysWatch({ log, now }: { log: Log; now: () => Date }) {
-  const toldAtMs = new Map<string, number>();
-
-  return (ring: KeyRing, called: SourceName & keyof KeyRing): void => {
-    const at = now().getTime();
-    const section = ring[called];
-    const isTold = (reason: string) => section !== undefined && "wrong" in section && section.wrong === reason;
-    for (const reason of whatIsWrong(ring)) {
-      if (isTold(reason) || at - (toldAtMs.get(reason) ?? 0) < hourMs) continue;
-      toldAtMs.set(reason, at);
-      log.count("KeysNotFilledIn", "Something in the webhook keys is wrong", { reason }, "ERROR");
-    }
-  };
-}
 
 /** How long each talkative source that is on has been silent, in days. A note that cannot be read is counted. */
 export async function silences(

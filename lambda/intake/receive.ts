@@ -1,9 +1,10 @@
 import type { Ledger } from "../aws/ledger.ts";
-import { type CachedSecret, type KeyRing, type Keys, unknownSections } from "../aws/secrets.ts";
+import type { CachedSecret } from "../aws/secret.ts";
 import type { RuntimeSettings } from "../environment.ts";
 import type { Request } from "../http.ts";
 import { Problem } from "../problem.ts";
 import type { Source } from "../sources/index.ts";
+import { type KeyRing, type Keys, unknownSections } from "../sources/keys.ts";
 
 export interface ReceiveParts {
   readonly ledger: Pick<Ledger, "readLife">;

@@ -5,13 +5,14 @@
  */
 import { createHmac, createPublicKey, createSecretKey, type KeyObject, verify as verifySignature } from "node:crypto";
 import * as z from "zod/mini";
-import { apiKeyBytes, type Keys } from "../aws/secrets.ts";
 import { json, parseQuery, type Request } from "../http.ts";
 import { malformed, Problem, refused, unreadable } from "../problem.ts";
 import { type Departure, holds, operatorView, type Resignation, type Status, statuses, view } from "../resignation.ts";
+import { apiKeyBytes } from "../secrets.ts";
 import { missingText, type ReadId, readParts, readRelation } from "../sources/ids.ts";
 import type { ActName, Context, Received, Review, Source } from "../sources/index.ts";
 import { kindOf, readJson, shorten } from "../sources/json.ts";
+import type { Keys } from "../sources/keys.ts";
 import { findEvery, hasAll, isSame, sha256, strictBase64 } from "../sources/proof.ts";
 
 export const api: Source<"api"> = {

@@ -2,7 +2,7 @@
  * Lark / Feishu event subscriptions (open.feishu.cn, "request URL" and "encryption"; both clouds speak the
  * same protocol): signature → decryption → `url_verification` or event, schema 2.0 and 1.0.
  */
-import type { Keys } from "../aws/secrets.ts";
+
 import { decodeUtf8, json, parseJson, type Request } from "../http.ts";
 import { exactly, isAhead, untimed, withinSecond } from "../moment.ts";
 import { malformed, refused, unreadable } from "../problem.ts";
@@ -10,6 +10,7 @@ import { type Departure, type Moment, syncRelation } from "../resignation.ts";
 import { forms, whatItSays } from "./forms.ts";
 import type { Context, Notice, Received, Source } from "./index.ts";
 import { nameGivenTwice, shorten } from "./json.ts";
+import type { Keys } from "./keys.ts";
 import { findEvery, isSame, isSameDigest, openAes, sha256, strictBase64 } from "./proof.ts";
 
 export const lark: Source<"lark"> = {

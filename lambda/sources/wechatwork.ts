@@ -3,13 +3,13 @@
  * corp and suite. Every check of the encryption document, in its order, before anything is believed.
  */
 import { hash } from "node:crypto";
-import type { Keys } from "../aws/secrets.ts";
 import { decodeUtf8, parseQuery, type Request, text } from "../http.ts";
 import { isAhead, untimed, withinSecond } from "../moment.ts";
 import { refused, unreadable } from "../problem.ts";
 import { syncRelation } from "../resignation.ts";
 import { whatItSays } from "./forms.ts";
 import type { Context, Received, Source } from "./index.ts";
+import type { Keys } from "./keys.ts";
 import { findEvery, isSameDigest, openAes, strictBase64 } from "./proof.ts";
 import { readElements, readXml } from "./wechatwork-xml.ts";
 

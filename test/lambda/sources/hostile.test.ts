@@ -1,8 +1,8 @@
 /** A corpus of requests that must be refused, each by the check that is there for it. */
 import { describe, expect, test } from "vitest";
-import type { Keys } from "../../../lambda/aws/secrets.ts";
 import type { Request } from "../../../lambda/http.ts";
 import { routes } from "../../../lambda/sources/index.ts";
+import type { Keys } from "../../../lambda/sources/keys.ts";
 import { now, problemOf, settings } from "../../parts.ts";
 import * as api from "./hostile/api.ts";
 import * as lark from "./hostile/lark.ts";

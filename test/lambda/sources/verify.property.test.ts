@@ -10,13 +10,14 @@ import {
   signWechatwork,
   wechatworkDeleted,
 } from "../../../cli/sign.ts";
-import { parseKeys, parseToken } from "../../../lambda/aws/secrets.ts";
+import { parseToken } from "../../../lambda/genauth/token.ts";
 import { decodeUtf8, parseQuery } from "../../../lambda/http.ts";
 import { api } from "../../../lambda/operators/api.ts";
 import { slack } from "../../../lambda/operators/slack.ts";
 import { Problem } from "../../../lambda/problem.ts";
 import { parseSyncRelation } from "../../../lambda/resignation.ts";
 import type { Received } from "../../../lambda/sources/index.ts";
+import { parseKeys } from "../../../lambda/sources/keys.ts";
 import { lark } from "../../../lambda/sources/lark.ts";
 import { wechatwork } from "../../../lambda/sources/wechatwork.ts";
 import { readXml } from "../../../lambda/sources/wechatwork-xml.ts";

@@ -1,15 +1,12 @@
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  apiKeyBytes,
-  cachedSecret,
-  parseKeys,
-  parseTargets,
-  parseToken,
-  whatIsWrong,
-} from "../../../lambda/aws/secrets.ts";
-import { type LocalAws, startAws } from "../../../local/aws.ts";
-import { newApiKeyPair, newApiSecret } from "../../../local/stack.ts";
+import { cachedSecret } from "../../lambda/aws/secret.ts";
+import { parseToken } from "../../lambda/genauth/token.ts";
+import { parseTargets } from "../../lambda/notices/targets.ts";
+import { apiKeyBytes } from "../../lambda/secrets.ts";
+import { parseKeys, whatIsWrong } from "../../lambda/sources/keys.ts";
+import { type LocalAws, startAws } from "../../local/aws.ts";
+import { newApiKeyPair, newApiSecret } from "../../local/stack.ts";
 
 describe("keys", () => {
   const whole = {
