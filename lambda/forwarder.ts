@@ -1,10 +1,10 @@
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { createQueue, type Queue } from "./aws/queue.ts";
-import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
 import { post } from "./intake/delivery.ts";
 import { parseForward } from "./intake/forward.ts";
 import { createLog, kindOf, type Log } from "./log.ts";
+import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./settings.ts";
 
 export interface ForwarderParts {
   readonly queue: Pick<Queue, "delay" | "bury">;

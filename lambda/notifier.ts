@@ -6,11 +6,11 @@ import * as z from "zod/mini";
 import { createLedger, type Ledger } from "./aws/ledger.ts";
 import { createQueue, type Queue } from "./aws/queue.ts";
 import { type CachedSecret, cachedSecret } from "./aws/secret.ts";
-import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
 import { countUnreadable, createLog, isUnreadable, kindOf, type Log, traceOf } from "./log.ts";
 import { isTaken, type Post, type TargetName, type Told, toPosts } from "./notices/notices.ts";
 import { parseTargets, type TargetRing } from "./notices/targets.ts";
 import { isUrgent, type Notice, noticeSchema } from "./resignation.ts";
+import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./settings.ts";
 
 export interface NotifierParts {
   readonly ledger: Pick<Ledger, "get">;

@@ -10,12 +10,12 @@ import { cachedSecret } from "./aws/secret.ts";
 import { runRelation } from "./departure/relation.ts";
 import { runSessions } from "./departure/sessions.ts";
 import { createTurn, type Next, type TurnParts } from "./departure/turn.ts";
-import { atFirstCall, clientConfig, readSettings, readVariable } from "./environment.ts";
 import { createGenAuth } from "./genauth/genauth.ts";
 import { parseToken } from "./genauth/token.ts";
 import { countUnreadable, createLog, isUnreadable, nameOf, traceOf } from "./log.ts";
 import { isInquiryId, isOwedReplyId } from "./operators/inquiry.ts";
 import { answerInquiry, postOwedReply, tellOutcome } from "./operators/slack-reply.ts";
+import { atFirstCall, clientConfig, readSettings, readVariable } from "./settings.ts";
 
 export interface ResignerParts extends TurnParts {
   readonly queue: Pick<Queue, "delay" | "bury">;

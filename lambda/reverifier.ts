@@ -7,7 +7,6 @@ import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { createLedger } from "./aws/ledger.ts";
 import { createQueue } from "./aws/queue.ts";
 import { cachedSecret } from "./aws/secret.ts";
-import { atFirstCall, clientConfig, readSettings, readVariable, variables } from "./environment.ts";
 import { type Answer, answerError, json, toRequest as readEvent } from "./http.ts";
 import {
   createQuarantine,
@@ -22,6 +21,7 @@ import { createRespond, type RespondParts } from "./intake/respond.ts";
 import { countUnreadable, createLog, isUnreadable } from "./log.ts";
 import { malformed, Problem } from "./problem.ts";
 import type { SourceName } from "./resignation.ts";
+import { atFirstCall, clientConfig, readSettings, readVariable, variables } from "./settings.ts";
 import { quarantineRoutes, type Received, routes } from "./sources/index.ts";
 import { type KeyRing, parseKeys } from "./sources/keys.ts";
 

@@ -2,10 +2,10 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { createLedger, type Ledger, type Position } from "./aws/ledger.ts";
 import { createQueue, type Queue } from "./aws/queue.ts";
-import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
 import { silences } from "./intake/pulse.ts";
 import { countUnreadable, createLog, type Log } from "./log.ts";
 import { later, type Resignation, type Status, sweepAfterSeconds } from "./resignation.ts";
+import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./settings.ts";
 
 export interface SweepParts {
   readonly ledger: Pick<Ledger, "due" | "postpone" | "readLife" | "isFirstUse" | "list">;

@@ -7,7 +7,6 @@ import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { createLedger } from "./aws/ledger.ts";
 import { createQueue } from "./aws/queue.ts";
 import { type CachedSecret, cachedSecret } from "./aws/secret.ts";
-import { atFirstCall, clientConfig, readSettings, readVariable, variables } from "./environment.ts";
 import { answerError, maxEventBytes, problemAnswer, type Request, toRequest } from "./http.ts";
 import { createKeysWatch } from "./intake/keys-watch.ts";
 import { createHearing, talkative } from "./intake/pulse.ts";
@@ -16,6 +15,7 @@ import { receive } from "./intake/receive.ts";
 import { createRespond, type RespondParts } from "./intake/respond.ts";
 import { createLog, traceOf } from "./log.ts";
 import { Problem, unreadable } from "./problem.ts";
+import { atFirstCall, clientConfig, readSettings, readVariable, variables } from "./settings.ts";
 import { routes, type Source } from "./sources/index.ts";
 import { type KeyRing, parseKeys } from "./sources/keys.ts";
 

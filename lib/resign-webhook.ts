@@ -6,7 +6,7 @@ import type { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
-import { variables } from "../lambda/environment.ts";
+import { variables } from "../lambda/settings.ts";
 import { quarantineRoutes, routes } from "../lambda/sources/index.ts";
 import { Alarms } from "./alarms.ts";
 import { createApi } from "./api.ts";

@@ -1,6 +1,6 @@
 import type { SignedRequest } from "../cli/sign.ts";
-import type { RuntimeSettings } from "../lambda/environment.ts";
 import type { Request } from "../lambda/http.ts";
+import type { RuntimeSettings } from "../lambda/settings.ts";
 import { parseSettings } from "../lib/settings.ts";
 
 export const now = new Date("2026-11-24T02:00:00.000Z");

@@ -1,9 +1,9 @@
 import type { Ledger } from "../aws/ledger.ts";
 import type { Brake, BrakeName } from "../aws/notes.ts";
-import type { RuntimeSettings } from "../environment.ts";
 import type { GenAuth, Outcome } from "../genauth/genauth.ts";
 import type { Log } from "../log.ts";
 import { later, type Resignation, sweepAfterSeconds } from "../resignation.ts";
+import type { RuntimeSettings } from "../settings.ts";
 
 /**
  * The brakes: how many resignations, and how many returns that call one off, go through without an operator. Exact,

@@ -1,8 +1,8 @@
 import { absentId, newLease, type Person, personId } from "../aws/people.ts";
 import type { Queue } from "../aws/queue.ts";
-import type { RuntimeSettings } from "../environment.ts";
 import { byRelation, byUserId, type GenAuth } from "../genauth/genauth.ts";
 import { isFinal, type Resignation } from "../resignation.ts";
+import type { RuntimeSettings } from "../settings.ts";
 import { type InTurn, takePlace, takeReturnPlace } from "./brake.ts";
 import { type Concluded, createCall } from "./call.ts";
 import { createConclusions } from "./conclude.ts";

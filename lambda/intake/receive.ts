@@ -1,8 +1,8 @@
 import type { Ledger } from "../aws/ledger.ts";
 import type { CachedSecret } from "../aws/secret.ts";
-import type { RuntimeSettings } from "../environment.ts";
 import type { Request } from "../http.ts";
 import { Problem } from "../problem.ts";
+import type { RuntimeSettings } from "../settings.ts";
 import type { Source } from "../sources/index.ts";
 import { type KeyRing, type Keys, unknownSections } from "../sources/keys.ts";
 

@@ -1,13 +1,13 @@
 import type { Queue } from "../aws/queue.ts";
 import { type AcceptParts, accept, noteReturn, settleInquiry } from "../departure/accept.ts";
 import { putBrakeOn } from "../departure/brake.ts";
-import type { RuntimeSettings } from "../environment.ts";
 import type { Answer, Request } from "../http.ts";
 import { countUnreadable } from "../log.ts";
 import { findOrThrow, list, operate } from "../operators/operate.ts";
 import { postOrOwe } from "../operators/slack-reply.ts";
 import { Problem } from "../problem.ts";
 import { isUnderWay, type Resignation } from "../resignation.ts";
+import type { RuntimeSettings } from "../settings.ts";
 import type { Notice, Received, Source } from "../sources/index.ts";
 import { toForward } from "./forward.ts";
 import type { Quarantine } from "./quarantine.ts";

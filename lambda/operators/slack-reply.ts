@@ -1,9 +1,9 @@
 import type { Ledger } from "../aws/ledger.ts";
 import type { Queue } from "../aws/queue.ts";
-import type { RuntimeSettings } from "../environment.ts";
 import { byRelation, type GenAuth } from "../genauth/genauth.ts";
 import { kindOf, type Log, traceOf } from "../log.ts";
 import { isUnderWay } from "../resignation.ts";
+import type { RuntimeSettings } from "../settings.ts";
 import { type Inquiry, isExpired, toOwedReply } from "./inquiry.ts";
 import { isReplyUrl } from "./slack.ts";
 import { card, expired, failedLookUp, outcome, removal } from "./slack-messages.ts";

@@ -1,4 +1,3 @@
-import type { RuntimeSettings } from "../environment.ts";
 import type { Answer, Request } from "../http.ts";
 import type { Metric } from "../log.ts";
 import { api, quarantine } from "../operators/api.ts";
@@ -6,6 +5,7 @@ import type { Inquiry } from "../operators/inquiry.ts";
 import { slack } from "../operators/slack.ts";
 import type { Problem } from "../problem.ts";
 import type { Departure, HeldFor, Moment, Resignation, SourceName, Status, SyncRelation } from "../resignation.ts";
+import type { RuntimeSettings } from "../settings.ts";
 import type { Keys } from "./keys.ts";
 import { lark } from "./lark.ts";
 import { wechatwork } from "./wechatwork.ts";
