@@ -1,12 +1,7 @@
-import { setTimeout as wait } from "node:timers/promises";
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import { SQSClient } from "@aws-sdk/client-sqs";
 import middy from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import { atFirstCall, connectGround, connectQueue, connectSecret, connectTable, type Site } from "./aws/connect.ts";
 import { createLedger } from "./aws/ledger.ts";
-import { createQueue } from "./aws/queue.ts";
-import { cachedSecret } from "./aws/secret.ts";
 import { type Answer, answerError, json, toRequest as readEvent } from "./http.ts";
 import {
   createQuarantine,
@@ -18,10 +13,10 @@ import {
 } from "./intake/quarantine.ts";
 import { type ReceiveParts, receive, receiveWith } from "./intake/receive.ts";
 import { createRespond, type RespondParts } from "./intake/respond.ts";
-import { countUnreadable, createLog, isUnreadable } from "./log.ts";
+import { countUnreadable, isUnreadable } from "./log.ts";
 import { malformed, Problem } from "./problem.ts";
 import type { SourceName } from "./resignation.ts";
-import { atFirstCall, clientConfig, readSettings, readVariable, variables } from "./settings.ts";
+import { variables } from "./settings.ts";
 import { quarantineRoutes, type Received, routes } from "./sources/index.ts";
 import { type KeyRing, parseKeys } from "./sources/keys.ts";
 
@@ -127,32 +122,15 @@ function readPosition(after = keptSources[0] as string): [SourceName, string | u
 
 /** Builds the function from its environment. */
 export function connectReverifier(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
-  const now = () => new Date();
-  const client = new DynamoDBClient(clientConfig("reverifier"));
-  const sqs = new SQSClient(clientConfig("reverifier"));
+  const site: Site = { name: "reverifier", environment };
+  const ground = connectGround(site, writeLog);
   return createReverifier({
-    ledger: createLedger({ client, table: readVariable(environment, "ledgerTable") }),
-    quarantine: createQuarantine({
-      client,
-      table: readVariable(environment, "quarantineTable"),
-      now,
-      random: Math.random,
-    }),
-    queue: createQueue({ client: sqs, url: readVariable(environment, "queueUrl") }),
-    forwards: environment[variables.forwardsUrl]
-      ? createQueue({ client: sqs, url: readVariable(environment, "forwardsUrl") })
-      : undefined,
-    keys: cachedSecret({
-      client: new SecretsManagerClient(clientConfig("reverifier")),
-      secretId: readVariable(environment, "keysSecretId"),
-      parse: parseKeys,
-      now,
-    }),
-    settings: readSettings(environment),
-    log: createLog("reverifier", writeLog),
-    now,
-    random: Math.random,
-    sleep: wait,
+    ...ground,
+    ledger: createLedger(connectTable(site, "ledgerTable")),
+    quarantine: createQuarantine({ ...ground, ...connectTable(site, "quarantineTable") }),
+    queue: connectQueue(site, "queueUrl"),
+    forwards: environment[variables.forwardsUrl] ? connectQueue(site, "forwardsUrl") : undefined,
+    keys: connectSecret(site, "keysSecretId", parseKeys),
   });
 }
 

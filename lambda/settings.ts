@@ -72,24 +72,3 @@ export function readVariable(environment: NodeJS.ProcessEnv, name: keyof typeof 
 
 export const readSettings = (environment: NodeJS.ProcessEnv): RuntimeSettings =>
   settingsSchema.parse(JSON.parse(readVariable(environment, "settings")));
-
-/**
- * For every AWS client of a function: a call that hangs is given up in time to say 503 before the sender gives
- * up on us (Lark waits 3 s). The function's name stands in AWS's own trail.
- */
-export const clientConfig = (functionName: string) => ({
-  maxAttempts: 2,
-  requestHandler: { connectionTimeout: 700, requestTimeout: 1_400, throwOnRequestTimeout: true },
-  customUserAgent: `resign-webhook-${functionName}`,
-});
-
-/** A handler whose function is built at its first call: what is wrong with the environment is that call's error. */
-export function atFirstCall<Given extends unknown[], Result>(
-  build: () => (...given: Given) => Result,
-): (...given: Given) => Result {
-  let built: ((...given: Given) => Result) | undefined;
-  return (...given) => {
-    built ??= build();
-    return built(...given);
-  };
-}

@@ -1,21 +1,17 @@
-import { setTimeout as wait } from "node:timers/promises";
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import { SQSClient } from "@aws-sdk/client-sqs";
 import middy from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import { atFirstCall, connectGround, connectQueue, connectSecret, connectTable, type Site } from "./aws/connect.ts";
 import { createLedger } from "./aws/ledger.ts";
-import { createQueue } from "./aws/queue.ts";
-import { type CachedSecret, cachedSecret } from "./aws/secret.ts";
+import type { CachedSecret } from "./aws/secret.ts";
 import { answerError, maxEventBytes, problemAnswer, type Request, toRequest } from "./http.ts";
 import { createKeysWatch } from "./intake/keys-watch.ts";
 import { createHearing, talkative } from "./intake/pulse.ts";
 import { createQuarantine, type Quarantine } from "./intake/quarantine.ts";
 import { receive } from "./intake/receive.ts";
 import { createRespond, type RespondParts } from "./intake/respond.ts";
-import { createLog, traceOf } from "./log.ts";
+import { traceOf } from "./log.ts";
 import { Problem, unreadable } from "./problem.ts";
-import { atFirstCall, clientConfig, readSettings, readVariable, variables } from "./settings.ts";
+import { variables } from "./settings.ts";
 import { routes, type Source } from "./sources/index.ts";
 import { type KeyRing, parseKeys } from "./sources/keys.ts";
 
@@ -134,32 +130,15 @@ const refusedNoteMs = 1_000;
 
 /** Builds the function from its environment. */
 export function connectWebhook(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
-  const now = () => new Date();
-  const client = new DynamoDBClient(clientConfig("webhook"));
-  const sqs = new SQSClient(clientConfig("webhook"));
+  const site: Site = { name: "webhook", environment };
+  const ground = connectGround(site, writeLog);
   return createWebhook({
-    ledger: createLedger({ client, table: readVariable(environment, "ledgerTable") }),
-    quarantine: createQuarantine({
-      client,
-      table: readVariable(environment, "quarantineTable"),
-      now,
-      random: Math.random,
-    }),
-    queue: createQueue({ client: sqs, url: readVariable(environment, "queueUrl") }),
-    forwards: environment[variables.forwardsUrl]
-      ? createQueue({ client: sqs, url: readVariable(environment, "forwardsUrl") })
-      : undefined,
-    keys: cachedSecret({
-      client: new SecretsManagerClient(clientConfig("webhook")),
-      secretId: readVariable(environment, "keysSecretId"),
-      parse: parseKeys,
-      now,
-    }),
-    settings: readSettings(environment),
-    log: createLog("webhook", writeLog),
-    now,
-    random: Math.random,
-    sleep: wait,
+    ...ground,
+    ledger: createLedger(connectTable(site, "ledgerTable")),
+    quarantine: createQuarantine({ ...ground, ...connectTable(site, "quarantineTable") }),
+    queue: connectQueue(site, "queueUrl"),
+    forwards: environment[variables.forwardsUrl] ? connectQueue(site, "forwardsUrl") : undefined,
+    keys: connectSecret(site, "keysSecretId", parseKeys),
   });
 }
 
