@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { trimEnds } from "../lambda/secrets.ts";
-import { parseKeys, whatIsWrong } from "../lambda/sources/keys.ts";
+import { parseKeys } from "../lambda/sources/index.ts";
+import { whatIsWrong } from "../lambda/sources/keys.ts";
 import { newKeys } from "../local/stack.ts";
 
 /** Where `npm start` leaves what it made: ignored by git. */

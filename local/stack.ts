@@ -3,14 +3,13 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { readJson } from "../cli/files.ts";
 import { createLedger } from "../lambda/aws/ledger.ts";
+import { connectDesk, routes as deskRoutes } from "../lambda/desk.ts";
 import { connectForwarder } from "../lambda/forwarder.ts";
 import { connectNotifier } from "../lambda/notifier.ts";
 import { connectResigner } from "../lambda/resigner.ts";
-import { connectReverifier } from "../lambda/reverifier.ts";
 import { variables } from "../lambda/settings.ts";
-import { quarantineRoutes, routes } from "../lambda/sources/index.ts";
 import { connectSweep } from "../lambda/sweep.ts";
-import { connectWebhook } from "../lambda/webhook.ts";
+import { connectWebhook, routes as webhookRoutes } from "../lambda/webhook.ts";
 import { parseSettings } from "../lib/settings.ts";
 import type { LocalAws } from "./aws.ts";
 import { type GenAuthSimulator, simulatorCredentials } from "./genauth-simulator.ts";
@@ -134,7 +133,7 @@ export async function startStack(options: {
   };
 
   const webhook = connectWebhook(environment, writeLog);
-  const reverifier = connectReverifier(environment, writeLog);
+  const desk = connectDesk(environment, writeLog);
   const resigner = connectResigner(environment, writeLog);
   const notifier = connectNotifier(environment, writeLog);
   const sweep = connectSweep(environment, writeLog);
@@ -144,8 +143,8 @@ export async function startStack(options: {
   );
   const front = await startHttpFront(
     [
-      [routes, webhook],
-      [quarantineRoutes, reverifier],
+      [webhookRoutes, webhook],
+      [deskRoutes, desk],
     ],
     port,
   );

@@ -18,7 +18,7 @@ import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-s
 import type { Listening } from "../local/listen.ts";
 import { startNoticeStandIns } from "../local/notice-stand-ins.ts";
 import { startSlackStandIn } from "../local/slack.ts";
-import { newKeys, startStack } from "../local/stack.ts";
+import { newApiSecret, newKeys, startStack } from "../local/stack.ts";
 import { type AwsCall, services, startAwsProxy } from "./aws-proxy.ts";
 import { toRequest } from "./parts.ts";
 
@@ -177,6 +177,8 @@ test("each function calls what it may, and may call nothing else", async () => {
   const { lark } = keys;
   const back = larkDeleted({ open_id: "ou_demo_5" }, { token: lark.verificationToken });
   expect((await send(signLark(back, wrong), stack.url)).status).toBe(401);
+  const order = { method: "POST", path: "/resignations", body: { userId: "lark:ou_demo_6" } } as const;
+  expect((await send(signApi(order, newApiSecret()), stack.url)).status).toBe(401);
   const client = new DynamoDBClient();
   const table = stack.environment.QUARANTINE_TABLE;
   const quarantine = createQuarantine({ client, table, now: () => new Date(), random: () => 0.5 });

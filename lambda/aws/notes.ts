@@ -7,7 +7,8 @@ import {
   parseInquiry,
   parseOwedReply,
 } from "../operators/inquiry.ts";
-import { noticeSchema, type SourceName } from "../resignation.ts";
+import { noticeSchema } from "../resignation.ts";
+import type { SourceName } from "../sources/names.ts";
 import { expiry, type Table } from "./table.ts";
 
 /** How long the ledger remembers, in days. */

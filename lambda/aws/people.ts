@@ -1,14 +1,8 @@
 import * as z from "zod/mini";
 import { type Effect, effectSchema } from "../departure/effect.ts";
 import type { Returned } from "../departure/returns.ts";
-import {
-  later,
-  type Moment,
-  type SourceName,
-  type SyncRelation,
-  sourceNames,
-  sweepAfterSeconds,
-} from "../resignation.ts";
+import { later, type Moment, type SyncRelation, sweepAfterSeconds } from "../resignation.ts";
+import { type SourceName, sourceNames } from "../sources/names.ts";
 import { expiry, type Item, type Table } from "./table.ts";
 
 const instant = z.iso.datetime();

@@ -1,10 +1,7 @@
 import type { Ledger } from "../aws/ledger.ts";
 import { countUnreadable, isUnreadable, type Log } from "../log.ts";
-import type { SourceName } from "../resignation.ts";
 import type { KeyRing } from "../sources/keys.ts";
-
-/** The sources that tell of every change in their directory, so that their silence means something. */
-export const talkative = ["lark", "wechatwork"] as const satisfies readonly SourceName[];
+import { directoryNames, type SourceName } from "../sources/names.ts";
 
 const hourMs = 3_600_000;
 const minuteMs = 60_000;
@@ -39,7 +36,7 @@ export function createHearing({
     if (at.getTime() - (othersAtMs.get(heard) ?? 0) < hourMs) return;
     othersAtMs.set(heard, at.getTime());
     // A section that is only gone switches nothing off: its source goes on being listened for.
-    const others = talkative.filter((source) => source !== heard);
+    const others = directoryNames.filter((source) => source !== heard);
     const present = others.flatMap((source) => (ring[source] ? [{ source, section: ring[source] }] : []));
     await Promise.all(
       present.map(({ source, section }) => ledger.noteLife(source, at, "isOff" in section ? "off" : "on")),
@@ -69,7 +66,7 @@ export function createHearing({
 /** A source that was heard within so many days is usually heard: a small company's directory changes but rarely. */
 const usualDays = 14;
 
-/** How long each talkative source that is on has been silent, in days. A note that cannot be read is counted. */
+/** How long each directory that is on has been silent, in days. A note that cannot be read is counted. */
 export async function silences(
   ledger: Pick<Ledger, "readLife">,
   log: Log,
@@ -81,7 +78,7 @@ export async function silences(
       countUnreadable(log, `life|${source}`);
       return undefined;
     });
-  const lives = await Promise.all(talkative.map(async (source) => ({ source, life: await readLife(source) })));
+  const lives = await Promise.all(directoryNames.map(async (source) => ({ source, life: await readLife(source) })));
   return lives.flatMap(({ source, life }) =>
     life && !life.isOff ? [{ source, days: (now.getTime() - Date.parse(life.heardAt)) / dayMs }] : [],
   );

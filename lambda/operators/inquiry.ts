@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
-import { type SyncRelation, syncRelationSchema } from "../resignation.ts";
+import { type AcceptParts, accept } from "../departure/accept.ts";
+import { type Departure, type SyncRelation, syncRelationSchema } from "../resignation.ts";
 
 /**
  * What an operator asked in a chat: who is this, and shall they be resigned? Lives for half an hour, as long
@@ -39,6 +40,47 @@ export function toOwedReply(replyUrl: string, message: object, now: Date): OwedR
 }
 
 export const parseInquiry = (item: unknown): Inquiry => inquirySchema.parse(item);
+
+/** A click on an inquiry's card. */
+export interface Settling {
+  readonly inquiryId: string;
+  readonly state: Exclude<Inquiry["state"], "open">;
+  readonly replyUrl: string;
+  readonly operator: string;
+  readonly now: Date;
+}
+
+/**
+ * Carries a click out, once: a second click, or one on what has expired, changes nothing. Two orders for one person
+ * within the hour are one. Gives back whether there was something left to settle.
+ */
+export async function settle(parts: AcceptParts, { inquiryId, state, ...click }: Settling): Promise<boolean> {
+  const { ledger, queue, now } = parts;
+  const inquiry = await ledger.settleInquiry(inquiryId, state, click.replyUrl);
+  if (!inquiry) return false;
+  const departure = state === "ordered" && !isExpired(inquiry, click.now) ? toDeparture(inquiry, click) : undefined;
+  const since = new Date(now().getTime() - 3_600_000);
+  const { items } = departure
+    ? await ledger.list({ userId: departure.userId, since, now: now(), limit: 20 })
+    : { items: [] };
+  const isOrdered = items.some(
+    (one) => one.source === "slack" && one.status !== "cancelled" && one.inquiryId !== inquiry.id,
+  );
+  if (departure && !isOrdered) await accept(parts, departure);
+  else await queue.send(inquiry.id);
+  return true;
+}
+
+function toDeparture(
+  { id, userId, reason }: Inquiry,
+  { operator, now }: Pick<Settling, "operator" | "now">,
+): Departure {
+  const source = "slack" as const;
+  return {
+    ...{ source, eventId: id, userId, occurredAt: now, requestedBy: operator, inquiryId: id },
+    ...(reason && { reason }),
+  };
+}
 
 const lifetimeMs = 30 * 60_000;
 

@@ -4,9 +4,27 @@ import { personId } from "../aws/people.ts";
 import { type AcceptParts, cancel } from "../departure/accept.ts";
 import { parseJson } from "../http.ts";
 import { malformed, Problem } from "../problem.ts";
-import { later, moveTo, type Resignation, type Status, sweepAfterSeconds } from "../resignation.ts";
-import type { Act } from "../sources/index.ts";
+import { type HeldFor, later, moveTo, type Resignation, type Status, sweepAfterSeconds } from "../resignation.ts";
 import { sha256 } from "../sources/proof.ts";
+
+export type ActName = "approve" | "cancel" | "retry" | "acknowledge";
+
+/** What an operator wants done with a resignation. */
+export interface Act {
+  readonly name: ActName;
+  readonly id: string;
+  /** The signing caller; `operator` is the person behind it. */
+  readonly caller: string;
+  readonly operator: string;
+  readonly reason?: string;
+  /** Which of the candidates is meant, where it is held for `ambiguous`. */
+  readonly genauthUserId?: string | undefined;
+  readonly userId?: string | undefined;
+  /** The hold that an approval answers: where it is held for something else now, nothing is done. */
+  readonly heldFor?: HeldFor | undefined;
+  /** Unique for the request: the same one is good for one act only. */
+  readonly requestId: string;
+}
 
 /**
  * Carries out what an operator wants done. Throws `conflict` when the resignation's status does not allow it,

@@ -4,7 +4,8 @@ import { cachedSecret } from "../../lambda/aws/secret.ts";
 import { parseToken } from "../../lambda/genauth/token.ts";
 import { parseTargets } from "../../lambda/notices/targets.ts";
 import { apiKeyBytes } from "../../lambda/secrets.ts";
-import { parseKeys, whatIsWrong } from "../../lambda/sources/keys.ts";
+import { parseKeys } from "../../lambda/sources/index.ts";
+import { type KeyRing, whatIsWrong } from "../../lambda/sources/keys.ts";
 import { type LocalAws, startAws } from "../../local/aws.ts";
 import { newApiKeyPair, newApiSecret } from "../../local/stack.ts";
 
@@ -43,8 +44,8 @@ describe("keys", () => {
 
   describe.each(Object.entries(whole))("of the section %s", (name, section) => {
     const others = Object.keys(whole).filter((other) => other !== name);
-    const read = (value: unknown) => parseKeys(JSON.stringify({ ...whole, [name]: value })) as Record<string, object>;
-    const othersServe = (ring: Record<string, object>) =>
+    const read = (value: unknown) => parseKeys(JSON.stringify({ ...whole, [name]: value }));
+    const othersServe = (ring: KeyRing) =>
       expect(others.map((other) => "keys" in (ring[other] ?? {}))).toEqual(others.map(() => true));
 
     test.each(Object.keys(section).flatMap((field) => ["\n", " ", "\r\n", "\t", "\u00a0"].map((end) => [field, end])))(

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { larkDeleted, send, signApi, signLark, signWechatworkCheck } from "../../cli/sign.ts";
-import { parseKeys } from "../../lambda/sources/keys.ts";
+import { parseKeys } from "../../lambda/sources/index.ts";
 import { type LocalAws, startAws } from "../../local/aws.ts";
 import { type GenAuthSimulator, simulatorCredentials, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
 import { startStack } from "../../local/stack.ts";

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { larkDeleted, send, signLark } from "../../cli/sign.ts";
 import type { Answer } from "../../lambda/http.ts";
 import { type SyncRelation, toResignation } from "../../lambda/resignation.ts";
-import { routes } from "../../lambda/sources/index.ts";
+import { routes } from "../../lambda/webhook.ts";
 import { startHttpFront } from "../../local/http-front.ts";
 import type { Listening } from "../../local/listen.ts";
 import type { Fate } from "./fault-proxy.ts";

@@ -65,7 +65,7 @@ export async function startStage(options: {
     ...{ aws, genauth, keys, queueUrl, deadLettersUrl },
     ledger: createLedger({ client: new DynamoDBClient(), table: name }),
     now: () => nowOf(clock),
-    start: (id: "webhook" | "resigner" | "sweep", instances: number, fateOf: (call: Call) => Fate) =>
+    start: (id: "webhook" | "desk" | "resigner" | "sweep", instances: number, fateOf: (call: Call) => Fate) =>
       startFunction({ name: id, ...{ folder, instances, targets, environment, clock, fateOf, writeLog } }),
     async close() {
       rmSync(folder, { recursive: true });

@@ -1,4 +1,4 @@
-import type { Moment } from "./resignation.ts";
+import type { Moment } from "../resignation.ts";
 
 const untimedMs = 8 * 3_600_000;
 const aheadMs = 3_600_000;
@@ -17,6 +17,12 @@ export const untimed = (receivedAt: Date): Moment => ({
 
 /** A departure that claims to be so far ahead comes from a wrong clock: it is kept and told, not carried out. */
 export const isAhead = (occurredAt: Date, receivedAt: Date) => occurredAt.getTime() > receivedAt.getTime() + aheadMs;
+
+/** No departure is from before or after that: a year out of this range is a mistake of its sender's. */
+export function isOutOfRange(at: Date): boolean {
+  const year = at.getUTCFullYear();
+  return year < 2000 || year >= 2100;
+}
 
 /**
  * A return as it is written down: it surely did not happen later than it arrived. Where its source's clock is ahead,
