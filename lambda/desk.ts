@@ -1,8 +1,8 @@
 import { atFirstCall, connectGround, connectQueue, connectSecret, connectTable, type Site } from "./aws/connect.ts";
-import { createLedger } from "./aws/ledger.ts";
 import { createFront, type FrontParts } from "./intake/front.ts";
 import { createQuarantine } from "./intake/quarantine.ts";
 import { take } from "./intake/take.ts";
+import { createLedger } from "./ledger.ts";
 import { api } from "./operators/api.ts";
 import { createReverify, type ReverifyParts } from "./operators/reverify.ts";
 import { slack } from "./operators/slack.ts";

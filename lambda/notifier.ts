@@ -1,9 +1,9 @@
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import * as z from "zod/mini";
 import { atFirstCall, connectGround, connectQueue, connectSecret, connectTable, type Site } from "./aws/connect.ts";
-import { createLedger, type Ledger } from "./aws/ledger.ts";
 import type { Queue } from "./aws/queue.ts";
 import type { CachedSecret } from "./aws/secret.ts";
+import { createLedger, type Ledger } from "./ledger.ts";
 import { countUnreadable, isUnreadable, kindOf, type Log, traceOf } from "./log.ts";
 import { isTaken, type Post, type TargetName, type Told, toPosts } from "./notices/notices.ts";
 import { parseTargets, type TargetRing } from "./notices/targets.ts";

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { atFirstCall, connectGround, connectQueue, connectSecret, connectTable, type Site } from "./aws/connect.ts";
-import { createLedger } from "./aws/ledger.ts";
 import type { Queue } from "./aws/queue.ts";
 import { runRelation } from "./departure/relation.ts";
 import { runSessions } from "./departure/sessions.ts";
 import { createTurn, type Next, type TurnParts } from "./departure/turn.ts";
 import { createGenAuth } from "./genauth/genauth.ts";
 import { parseToken } from "./genauth/token.ts";
+import { createLedger } from "./ledger.ts";
 import { countUnreadable, isUnreadable, nameOf, traceOf } from "./log.ts";
 import { isInquiryId, isOwedReplyId } from "./operators/inquiry.ts";
 import { answerInquiry, postOwedReply, tellOutcome } from "./operators/slack-reply.ts";

@@ -1,7 +1,8 @@
 import { atFirstCall, connectGround, connectQueue, connectTable, type Site } from "./aws/connect.ts";
-import { createLedger, type Ledger, type Position } from "./aws/ledger.ts";
 import type { Queue } from "./aws/queue.ts";
+import type { Position } from "./aws/resignations.ts";
 import { silences } from "./intake/pulse.ts";
+import { createLedger, type Ledger } from "./ledger.ts";
 import { countUnreadable, type Log } from "./log.ts";
 import { later, type Resignation, type Status, sweepAfterSeconds } from "./resignation.ts";
 import type { RuntimeSettings } from "./settings.ts";

@@ -1,9 +1,9 @@
 import { atFirstCall, connectGround, connectQueue, connectSecret, connectTable, type Site } from "./aws/connect.ts";
-import { createLedger } from "./aws/ledger.ts";
 import { createFront, type FrontParts } from "./intake/front.ts";
 import { passOn } from "./intake/pass-on.ts";
 import { createQuarantine } from "./intake/quarantine.ts";
 import { type TakeParts, take } from "./intake/take.ts";
+import { createLedger } from "./ledger.ts";
 import { variables } from "./settings.ts";
 import { directoryRoutes, parseKeys } from "./sources/index.ts";
 

@@ -48,6 +48,35 @@ test("outside aws/ no file imports an SDK", () => {
   expect(withSdk).toEqual([]);
 });
 
+/** What the files of a room may import of other rooms; the files at the root they may all import. */
+const neighbours: Readonly<Record<string, readonly string[]>> = {
+  aws: [],
+  genauth: ["aws"],
+  sources: [],
+  departure: ["aws", "genauth", "sources"],
+  intake: ["aws", "departure", "sources"],
+  operators: ["aws", "departure", "genauth", "intake", "sources"],
+  notices: ["operators"],
+};
+
+test("a room imports of its neighbours alone", () => {
+  const roomOf = (file: string) => (file.includes("/") ? (file.split("/")[0] as string) : "");
+  const strangers = files.flatMap((file) => {
+    const room = roomOf(file);
+    if (room === "") return [];
+    const allowed = ["", room, ...(neighbours[room] ?? [])];
+    return importsOf(file).flatMap((path) => (allowed.includes(roomOf(path)) ? [] : [`${file} > ${path}`]));
+  });
+  expect(strangers).toEqual([]);
+});
+
+test("the resigner has of the sources their names alone", () => {
+  const ofSources = readBundles(readFileSync("test/fixtures/bundles.txt", "utf8")).resigner?.filter((file) =>
+    file.startsWith("sources/"),
+  );
+  expect(ofSources).toEqual(["sources/names.ts"]);
+});
+
 test("no files import each other in a circle", () => {
   const circles: string[] = [];
   const done = new Set<string>();

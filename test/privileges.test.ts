@@ -8,6 +8,7 @@ import { App } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { larkDeleted, send, signApi, signLark, signSlack, slackClick, slackCommand } from "../cli/sign.ts";
+import { ledgerItems } from "../lambda/aws/schema.ts";
 import { toForward } from "../lambda/intake/forward.ts";
 import { createQuarantine } from "../lambda/intake/quarantine.ts";
 import { isUnderWay, type SyncRelation, toResignation } from "../lambda/resignation.ts";
@@ -21,6 +22,7 @@ import { startSlackStandIn } from "../local/slack.ts";
 import { newApiSecret, newKeys, startStack } from "../local/stack.ts";
 import { type AwsCall, services, startAwsProxy } from "./aws-proxy.ts";
 import { toRequest } from "./parts.ts";
+import { readItems } from "./person/parts.ts";
 
 const called: Record<string, Set<string>> = {};
 const keys = newKeys();
@@ -202,7 +204,12 @@ test("each function calls what it may, and may call nothing else", async () => {
     await new SQSClient().send(new SendMessageCommand({ QueueUrl: noticesUrl, MessageBody: JSON.stringify(message) }));
   }
   await expect.poll(() => called.notifier?.has("sqs:SendMessage NoticesDeadLetters"), { timeout: 10_000 }).toBe(true);
+  const ids = (await readItems(client, stack.table)).map(({ id }) => id);
   await Promise.all([stack.close(), standIns.close(), slack.close()]);
+
+  // The list of kinds has all that really stands in the ledger.
+  expect(ids.length).toBeGreaterThan(10);
+  expect(ids.filter((id) => !ledgerItems.some((kind) => id.startsWith(kind.id)))).toEqual([]);
 
   const roles = granted();
   expect(Object.keys(roles).sort()).toEqual(Object.keys(called).sort());

@@ -1,11 +1,11 @@
-import type { Ledger } from "../aws/ledger.ts";
-import { relationId } from "../aws/people.ts";
 import type { Queue } from "../aws/queue.ts";
+import type { Ledger } from "../ledger.ts";
 import type { Log } from "../log.ts";
 import { Problem } from "../problem.ts";
 import { type Departure, later, moveTo, type Resignation, sweepAfterSeconds, toResignation } from "../resignation.ts";
 import { cutReturn } from "../sources/moment.ts";
 import type { Return } from "../sources/source.ts";
+import { relationId } from "./people.ts";
 
 export interface AcceptParts {
   readonly ledger: Ledger;

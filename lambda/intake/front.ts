@@ -1,7 +1,7 @@
 import middy from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import type { Ledger } from "../aws/ledger.ts";
 import { type Answer, answerError, maxEventBytes, problemAnswer, type Request, toRequest } from "../http.ts";
+import type { Ledger } from "../ledger.ts";
 import { traceOf } from "../log.ts";
 import { Problem, unreadable } from "../problem.ts";
 import { type Source, verified } from "../sources/source.ts";

@@ -1,4 +1,6 @@
-import type { Ledger } from "../aws/ledger.ts";
+import * as z from "zod/mini";
+import type { Table } from "../aws/table.ts";
+import type { Ledger } from "../ledger.ts";
 import { countUnreadable, isUnreadable, type Log } from "../log.ts";
 import type { KeyRing } from "../sources/keys.ts";
 import { directoryNames, type SourceName } from "../sources/names.ts";
@@ -83,3 +85,62 @@ export async function silences(
     life && !life.isOff ? [{ source, days: (now.getTime() - Date.parse(life.heardAt)) / dayMs }] : [],
   );
 }
+
+const instant = z.iso.datetime();
+
+const lifeSchema = z.object({
+  /** When something verified last came from the source that nobody can replay, or when the source was switched on. */
+  heardAt: instant,
+  /** When anything verified last came from it, a URL check among others. */
+  heard: z.optional(instant),
+  isOff: z.optional(z.boolean()),
+});
+
+/** What is known of a source's life. */
+export type Life = z.infer<typeof lifeSchema>;
+
+/** The items of when each source was last heard. */
+export function createPulse(table: Table) {
+  return {
+    /** Notes that a source was heard, or, with `"on"` and `"off"`, that its keys came or went. */
+    async noteLife(source: SourceName, now: Date, what: "heard" | "on" | "off"): Promise<void> {
+      const at = now.toISOString();
+      const isHeard = what === "heard" && { heard: at };
+      const item = { ...lifeKey(source), heardAt: at, ...isHeard, ...(what === "off" && { isOff: true }) };
+      if (what === "heard") await table.put(item);
+      else if (what === "on") await table.put(item, "attribute_not_exists(id) OR isOff = :true", { ":true": true });
+      else await table.put(item, "attribute_exists(id) AND attribute_not_exists(isOff)");
+    },
+
+    /** Notes that a source checked the address: a sign of life for the administrator who waits in setup, but one that can be replayed. */
+    async noteUrlCheck(source: SourceName, now: Date): Promise<void> {
+      const at = now.toISOString();
+      const values = { ":at": at, ":true": true };
+      const key = lifeKey(source);
+      // Where it was off it is on from now.
+      const wasOff = { expression: "SET heard = :at, heardAt = :at REMOVE isOff", condition: "isOff = :true" };
+      if (await table.update({ key, values, ...wasOff })) return;
+      const expression = "SET heard = :at, heardAt = if_not_exists(heardAt, :at)";
+      await table.update({ key, values: { ":at": at }, expression });
+    },
+
+    /** Counts a well-formed refusal of a source that is known; what is heard next begins anew. */
+    async noteRefusal(source: SourceName): Promise<{ refusals: number; heardAt?: string | undefined } | undefined> {
+      const item = await table.update({
+        key: lifeKey(source),
+        expression: "ADD refusals :one",
+        condition: "attribute_exists(heard)",
+        values: { ":one": 1 },
+        giveBack: "ALL_NEW",
+      });
+      return item && z.object({ refusals: z.number(), heardAt: instant }).parse(item);
+    },
+
+    async readLife(source: SourceName): Promise<Life | undefined> {
+      const item = await table.get(lifeKey(source));
+      return item && lifeSchema.parse(item);
+    },
+  };
+}
+
+const lifeKey = (source: SourceName) => ({ id: `life|${source}` });

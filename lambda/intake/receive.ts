@@ -1,6 +1,6 @@
-import type { Ledger } from "../aws/ledger.ts";
 import type { CachedSecret } from "../aws/secret.ts";
 import type { Request } from "../http.ts";
+import type { Ledger } from "../ledger.ts";
 import { Problem } from "../problem.ts";
 import type { RuntimeSettings } from "../settings.ts";
 import { unknownSections } from "../sources/index.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
-import { type AcceptParts, accept } from "../departure/accept.ts";
-import { type Departure, type SyncRelation, syncRelationSchema } from "../resignation.ts";
+import type { Table } from "../aws/table.ts";
+import { type SyncRelation, syncRelationSchema } from "../resignation.ts";
 
 /**
  * What an operator asked in a chat: who is this, and shall they be resigned? Lives for half an hour, as long
@@ -28,8 +28,6 @@ const owedReplySchema = z.object({
 });
 export type OwedReply = z.infer<typeof owedReplySchema>;
 
-export const parseOwedReply = (item: unknown): OwedReply => owedReplySchema.parse(item);
-
 export const isOwedReplyId = (id: string) => id.startsWith("reply_");
 
 export function toOwedReply(replyUrl: string, message: object, now: Date): OwedReply {
@@ -37,49 +35,6 @@ export function toOwedReply(replyUrl: string, message: object, now: Date): OwedR
     .update(`${replyUrl} ${JSON.stringify(message)}`)
     .digest("hex");
   return { id: `reply_${key.slice(0, 32)}`, replyUrl, message: { ...message }, askedAt: now.toISOString() };
-}
-
-export const parseInquiry = (item: unknown): Inquiry => inquirySchema.parse(item);
-
-/** A click on an inquiry's card. */
-export interface Settling {
-  readonly inquiryId: string;
-  readonly state: Exclude<Inquiry["state"], "open">;
-  readonly replyUrl: string;
-  readonly operator: string;
-  readonly now: Date;
-}
-
-/**
- * Carries a click out, once: a second click, or one on what has expired, changes nothing. Two orders for one person
- * within the hour are one. Gives back whether there was something left to settle.
- */
-export async function settle(parts: AcceptParts, { inquiryId, state, ...click }: Settling): Promise<boolean> {
-  const { ledger, queue, now } = parts;
-  const inquiry = await ledger.settleInquiry(inquiryId, state, click.replyUrl);
-  if (!inquiry) return false;
-  const departure = state === "ordered" && !isExpired(inquiry, click.now) ? toDeparture(inquiry, click) : undefined;
-  const since = new Date(now().getTime() - 3_600_000);
-  const { items } = departure
-    ? await ledger.list({ userId: departure.userId, since, now: now(), limit: 20 })
-    : { items: [] };
-  const isOrdered = items.some(
-    (one) => one.source === "slack" && one.status !== "cancelled" && one.inquiryId !== inquiry.id,
-  );
-  if (departure && !isOrdered) await accept(parts, departure);
-  else await queue.send(inquiry.id);
-  return true;
-}
-
-function toDeparture(
-  { id, userId, reason }: Inquiry,
-  { operator, now }: Pick<Settling, "operator" | "now">,
-): Departure {
-  const source = "slack" as const;
-  return {
-    ...{ source, eventId: id, userId, occurredAt: now, requestedBy: operator, inquiryId: id },
-    ...(reason && { reason }),
-  };
 }
 
 const lifetimeMs = 30 * 60_000;
@@ -96,4 +51,43 @@ export function toInquiry(
   const { key, ...fields } = asked;
   const id = `ask_${createHash("sha256").update(key).digest("hex").slice(0, 32)}`;
   return { id, ...fields, askedAt: now.toISOString(), state: "open" };
+}
+
+/** The items of inquiries, and of answers that are owed. */
+export function createInquiries(table: Table) {
+  return {
+    /** Writes an inquiry down, unless it is there already. */
+    async enterInquiry(inquiry: Inquiry): Promise<void> {
+      const expiresAt = Math.floor(Date.parse(inquiry.askedAt) / 1000) + 3_600;
+      await table.put({ ...inquiry, expiresAt }, "attribute_not_exists(id)");
+    },
+
+    async getInquiry(id: string): Promise<Inquiry | undefined> {
+      const item = isInquiryId(id) ? await table.get({ id }) : undefined;
+      return item && inquirySchema.parse(item);
+    },
+
+    /** Writes down an answer that Slack did not take, for as long as its address can serve. */
+    async enterOwedReply(reply: OwedReply): Promise<void> {
+      await table.put({ ...reply, expiresAt: Math.floor(Date.parse(reply.askedAt) / 1000) + 3_600 });
+    },
+
+    async getOwedReply(id: string): Promise<OwedReply | undefined> {
+      const item = isOwedReplyId(id) ? await table.get({ id }) : undefined;
+      return item && owedReplySchema.parse(item);
+    },
+
+    /**
+     * Settles an open inquiry; the first click counts. Gives it back where it is settled this way now, even if that was
+     * done before: a function that died right after settling can be repeated.
+     */
+    async settleInquiry(id: string, state: Inquiry["state"], replyUrl: string): Promise<Inquiry | undefined> {
+      const former = isInquiryId(id) ? await table.get({ id }) : undefined;
+      if (!former) return undefined;
+      const item = { ...former, state, replyUrl };
+      const isFirst = await table.put(item, "#state = :open", { ":open": "open" }, { "#state": "state" });
+      const settled = inquirySchema.parse(isFirst ? item : await table.get({ id }));
+      return settled.state === state ? settled : undefined;
+    },
+  };
 }

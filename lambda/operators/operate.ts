@@ -1,8 +1,9 @@
 import * as z from "zod/mini";
-import { type Ledger, positionSchema, type Query } from "../aws/ledger.ts";
-import { personId } from "../aws/people.ts";
+import { positionSchema, type Query } from "../aws/resignations.ts";
 import { type AcceptParts, cancel } from "../departure/accept.ts";
+import { personId } from "../departure/people.ts";
 import { parseJson } from "../http.ts";
+import type { Ledger } from "../ledger.ts";
 import { malformed, Problem } from "../problem.ts";
 import { type HeldFor, later, moveTo, type Resignation, type Status, sweepAfterSeconds } from "../resignation.ts";
 import { sha256 } from "../sources/proof.ts";

@@ -1,6 +1,6 @@
-import type { Ledger } from "../aws/ledger.ts";
 import type { Queue } from "../aws/queue.ts";
 import { byRelation, type GenAuth } from "../genauth/genauth.ts";
+import type { Ledger } from "../ledger.ts";
 import { kindOf, type Log, traceOf } from "../log.ts";
 import { isUnderWay } from "../resignation.ts";
 import type { RuntimeSettings } from "../settings.ts";

@@ -1,6 +1,6 @@
-import type { Ledger } from "../aws/ledger.ts";
 import type { Queue } from "../aws/queue.ts";
 import type { Answer } from "../http.ts";
+import type { Ledger } from "../ledger.ts";
 import type { Log } from "../log.ts";
 import type { RuntimeSettings } from "../settings.ts";
 import type { Reverify } from "./reverify.ts";

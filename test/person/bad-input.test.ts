@@ -8,7 +8,7 @@ import {
   signWechatwork,
   wechatworkDeleted,
 } from "../../cli/sign.ts";
-import type { Brake } from "../../lambda/aws/notes.ts";
+import type { Brake } from "../../lambda/departure/brake.ts";
 import { askBrake } from "../../lambda/departure/brake.ts";
 import { untimed } from "../../lambda/sources/moment.ts";
 import { day, type Ground, hour, minute, someone, startCompany, startGround } from "./fixtures.ts";

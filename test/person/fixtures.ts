@@ -2,13 +2,13 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { type SignedRequest, send } from "../../cli/sign.ts";
-import { createLedger, type Ledger } from "../../lambda/aws/ledger.ts";
-import { personId } from "../../lambda/aws/people.ts";
 import { openTable } from "../../lambda/aws/table.ts";
 import { accept, noteReturn } from "../../lambda/departure/accept.ts";
+import { personId } from "../../lambda/departure/people.ts";
 import { createDesk, routes as deskRoutes } from "../../lambda/desk.ts";
 import { createGenAuth, type GenAuth } from "../../lambda/genauth/genauth.ts";
 import { createQuarantine } from "../../lambda/intake/quarantine.ts";
+import { createLedger, type Ledger } from "../../lambda/ledger.ts";
 import { createLog } from "../../lambda/log.ts";
 import { type Act, operate } from "../../lambda/operators/operate.ts";
 import type { Departure, Moment, Notice, Resignation, SyncRelation } from "../../lambda/resignation.ts";

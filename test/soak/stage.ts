@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { createLedger } from "../../lambda/aws/ledger.ts";
+import { createLedger } from "../../lambda/ledger.ts";
 import { variables } from "../../lambda/settings.ts";
 import { parseSettings } from "../../lib/settings.ts";
 import { startAws } from "../../local/aws.ts";

@@ -3,8 +3,8 @@
  * lambda/operators/operate.ts, which has tests of its own (`spy: true`).
  */
 import { vi } from "vitest";
-import type { Ledger } from "../../../lambda/aws/ledger.ts";
 import type { Answer } from "../../../lambda/http.ts";
+import type { Ledger } from "../../../lambda/ledger.ts";
 import type { Inquiry } from "../../../lambda/operators/inquiry.ts";
 import { type Act, findOrThrow, list, operate } from "../../../lambda/operators/operate.ts";
 import type { Work } from "../../../lambda/operators/work.ts";

@@ -1,11 +1,7 @@
 import * as z from "zod/mini";
 import { isFinal, parseResignation, precededBy, type Resignation, type Status } from "../resignation.ts";
-import { createNotes, keptDays } from "./notes.ts";
-import { createPeople } from "./people.ts";
-import { expiry, type Item, openTable, type TableOptions } from "./table.ts";
-
-/** The ledger: one DynamoDB table, one item a resignation, and a few small items that guard them. */
-export type Ledger = ReturnType<typeof createLedger>;
+import { keptDays } from "./schema.ts";
+import { expiry, type Item, type Table } from "./table.ts";
 
 /** Something whose time has come, whatever its kind. */
 export interface Due {
@@ -40,9 +36,8 @@ export interface Page {
   readonly next?: Position;
 }
 
-export function createLedger(options: TableOptions) {
-  const table = openTable(options);
-
+/** The items of resignations, one each. */
+export function createResignations(table: Table) {
   return {
     /** Writes a new resignation down. Gives back the one that was there before, unchanged, if there was one. */
     async enter(resignation: Resignation): Promise<Resignation | undefined> {
@@ -163,9 +158,6 @@ export function createLedger(options: TableOptions) {
 
     /** Every item of these ids, as it was last written. */
     items: table.getAll,
-
-    ...createPeople(table),
-    ...createNotes(table),
   };
 
   async function read(id: string): Promise<Resignation | undefined> {

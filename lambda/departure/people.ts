@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
-import { type Effect, effectSchema } from "../departure/effect.ts";
-import type { Returned } from "../departure/returns.ts";
+import { expiry, type Item, type Table } from "../aws/table.ts";
 import { later, type Moment, type SyncRelation, sweepAfterSeconds } from "../resignation.ts";
 import { type SourceName, sourceNames } from "../sources/names.ts";
-import { expiry, type Item, type Table } from "./table.ts";
+import { type Effect, effectSchema } from "./effect.ts";
+import type { Returned } from "./returns.ts";
 
 const instant = z.iso.datetime();
 

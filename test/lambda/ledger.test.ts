@@ -1,11 +1,11 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createLedger, type Ledger } from "../../../lambda/aws/ledger.ts";
-import type { BrakeName } from "../../../lambda/aws/notes.ts";
-import { relationId } from "../../../lambda/aws/people.ts";
-import { openTable } from "../../../lambda/aws/table.ts";
-import { type Effect, noEffect } from "../../../lambda/departure/effect.ts";
+import { openTable } from "../../lambda/aws/table.ts";
+import type { BrakeName } from "../../lambda/departure/brake.ts";
+import { type Effect, noEffect } from "../../lambda/departure/effect.ts";
+import { relationId } from "../../lambda/departure/people.ts";
+import { createLedger, type Ledger } from "../../lambda/ledger.ts";
 import {
   later,
   moveTo,
@@ -15,9 +15,9 @@ import {
   type SyncRelation,
   statuses,
   toResignation,
-} from "../../../lambda/resignation.ts";
-import { type LocalAws, startAws } from "../../../local/aws.ts";
-import { now } from "../../parts.ts";
+} from "../../lambda/resignation.ts";
+import { type LocalAws, startAws } from "../../local/aws.ts";
+import { now } from "../parts.ts";
 
 let aws: LocalAws;
 let ledger: Ledger;
