@@ -55,8 +55,8 @@ const neighbours: Readonly<Record<string, readonly string[]>> = {
   sources: [],
   departure: ["aws", "genauth", "sources"],
   intake: ["aws", "departure", "sources"],
-  operators: ["aws", "departure", "genauth", "intake", "sources"],
-  notices: ["operators"],
+  notices: [],
+  operators: ["aws", "departure", "genauth", "intake", "notices", "sources"],
 };
 
 test("a room imports of its neighbours alone", () => {

@@ -1,12 +1,13 @@
 /** What an operator types in Slack. What is no command is answered with what there is, never with an error. */
 import { type Answer, json } from "../http.ts";
 import { countUnreadable } from "../log.ts";
+import { escapeText } from "../notices/text.ts";
 import { malformed, Problem } from "../problem.ts";
 import { isStatus, statuses } from "../resignation.ts";
 import type { RuntimeSettings } from "../settings.ts";
 import { toInquiry } from "./inquiry.ts";
 import { type ActName, findOrThrow, list, operate } from "./operate.ts";
-import { escapeText, explain, help, line, lines } from "./slack-messages.ts";
+import { explain, help, line, lines } from "./slack-messages.ts";
 import { isReplyUrl } from "./slack-reply.ts";
 import { idsIn, readReason, readTypedId, readWords } from "./slack-words.ts";
 import type { Work } from "./work.ts";
