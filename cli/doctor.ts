@@ -4,7 +4,7 @@ import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { Command } from "commander";
 import * as z from "zod";
 import { type KeyRing, parseKeys, parseTargets, parseToken, type TargetRing } from "../lambda/aws/secrets.ts";
-import { simulatorCredentials } from "../local/genauth-simulator.ts";
+import { localGenAuthUrl, localUrl, simulatorCredentials } from "./defaults.ts";
 import { first, type KeysFile, readJson, readKeys, readOutputs } from "./files.ts";
 import { connectGenAuth, type GenAuthClient, idOf, readToken, relationsSchema } from "./genauth-client.ts";
 import { probe } from "./probe.ts";
@@ -31,15 +31,14 @@ interface Finding {
 }
 
 const { version } = readJson("package.json", "package") as { version: string };
-const port = Number(process.env.PORT ?? 3000);
 
 new Command("doctor")
   .description(
     "Looks whether an installation is well: GenAuth's token, one person's ids, every source's keys, and a deployed stack.",
   )
-  .option("--url <address>", "where the webhook is", `http://127.0.0.1:${port}`)
+  .option("--url <address>", "where the webhook is", localUrl)
   .option("--keys <file>", "the keys, as they stand in the secret (default: LOCAL_KEYS, or those of npm start)")
-  .option("--genauth <host>", "GenAuth's address", `http://127.0.0.1:${process.env.GENAUTH_PORT ?? port + 1}`)
+  .option("--genauth <host>", "GenAuth's address", localGenAuthUrl)
   .option("--pool <id>", "the user pool", simulatorCredentials.userPoolId)
   .option("--token <file>", "what GenAuth takes, as it stands in the secret (default: the simulator's)")
   .option("--person <id>", "somebody whom GenAuth's sync made: a sync relation, or GenAuth's own user id")

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseKeys, trimEnds, whatIsWrong } from "../lambda/aws/secrets.ts";
-import { newKeys } from "../local/stack.ts";
+import { newKeys } from "./new-keys.ts";
 
 /** Where `npm start` leaves what it made: ignored by git. */
 export const folder = ".local";

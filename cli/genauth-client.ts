@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { parseToken, type Token } from "../lambda/aws/secrets.ts";
 import { type Outcome, readAnswer } from "../lambda/genauth/genauth.ts";
-import { simulatorCredentials } from "../local/genauth-simulator.ts";
+import { simulatorCredentials } from "./defaults.ts";
 import { readJson } from "./files.ts";
 
 /** GenAuth's management API for the commands: whatever they ask, with one token. */

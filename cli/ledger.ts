@@ -5,6 +5,7 @@ import { Command, Option } from "commander";
 import { stringify } from "csv-stringify/sync";
 import type { HourCount } from "../lambda/intake/quarantine.ts";
 import { type HeldFor, holds, type operatorView, statuses } from "../lambda/resignation.ts";
+import { localUrl } from "./defaults.ts";
 import { first, readKeys } from "./files.ts";
 import { send, signApi } from "./sign.ts";
 
@@ -144,11 +145,7 @@ function add(command: string, description: string): Command {
   return program
     .command(command)
     .description(description)
-    .addOption(
-      new Option("--url <address>", "where the webhook is")
-        .env("RESIGN_URL")
-        .default(`http://127.0.0.1:${process.env.PORT ?? 3000}`),
-    )
+    .addOption(new Option("--url <address>", "where the webhook is").env("RESIGN_URL").default(localUrl))
     .addOption(
       new Option("--key <whsec>", "an operator's API secret (default: that of ops in LOCAL_KEYS or of npm start)").env(
         "RESIGN_KEY",

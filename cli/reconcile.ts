@@ -6,7 +6,7 @@ import Table from "cli-table3";
 import { Command, InvalidArgumentError, Option } from "commander";
 import * as z from "zod";
 import type { Outcome } from "../lambda/genauth/genauth.ts";
-import { simulatorCredentials } from "../local/genauth-simulator.ts";
+import { localGenAuthUrl, localUrl, simulatorCredentials } from "./defaults.ts";
 import { type DirectoryOptions, readDirectory } from "./directories.ts";
 import { first, folder, readJson, readKeys } from "./files.ts";
 import { connectGenAuth, type GenAuthClient, readToken, relationsSchema } from "./genauth-client.ts";
@@ -26,8 +26,6 @@ interface Options extends DirectoryOptions {
   yes?: boolean;
 }
 
-const port = Number(process.env.PORT ?? 3000);
-
 new Command("reconcile")
   .description(
     "Compares a directory with GenAuth: who is active there and no longer in the directory, and who was resigned and still is in it.",
@@ -44,18 +42,14 @@ new Command("reconcile")
   )
   .option("--credentials <file>", "for --from lark or wechatwork")
   .option("--host <address>", "another host than the vendor's")
-  .option("--genauth <host>", "GenAuth's address", `http://127.0.0.1:${process.env.GENAUTH_PORT ?? port + 1}`)
+  .option("--genauth <host>", "GenAuth's address", localGenAuthUrl)
   .option("--pool <id>", "the user pool", simulatorCredentials.userPoolId)
   .option("--token <file>", "what GenAuth takes, as it stands in the secret (default: the simulator's)")
   .option("--concurrency <n>", "so many questions to GenAuth at once", positive, 20)
   .option("--resume", "go on where the last run broke off")
   .option("--propose", "enter who is no longer in the directory as held: an operator decides")
   .option("--limit <n>", "propose at most so many", positive, 20)
-  .option(
-    "--url <address>",
-    "where the webhook is, for --propose",
-    process.env.RESIGN_URL ?? `http://127.0.0.1:${port}`,
-  )
+  .option("--url <address>", "where the webhook is, for --propose", process.env.RESIGN_URL ?? localUrl)
   .addOption(new Option("--key <whsec>", "an operator's API secret, for --propose").env("RESIGN_KEY"))
   .option("--json", "for programs")
   .option("--yes", "go on though less than half of GenAuth's people are in the directory")

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { talkAsSlack } from "../local/slack.ts";
+import { localUrl } from "./defaults.ts";
 import { first, readKeys } from "./files.ts";
 import {
   larkDeleted,
@@ -11,6 +11,7 @@ import {
   signWechatworkCheck,
   wechatworkDeleted,
 } from "./sign.ts";
+import { talkAsSlack } from "./slack-talk.ts";
 
 interface Common {
   url: string;
@@ -87,7 +88,7 @@ program
   .description(
     'as Slack does when an operator types a command: npm run send -- slack "/resign lark:ou_demo_5 left today"',
   )
-  .option("--url <address>", "where the webhook is", `http://127.0.0.1:${process.env.PORT ?? 3000}`)
+  .option("--url <address>", "where the webhook is", localUrl)
   .option("--keys <file>", "the keys, as they stand in the secret (default: LOCAL_KEYS, or those of npm start)")
   .option("--as <team/user>", "who types it", "T0LOCAL/U0ALICE")
   .addOption(new Option("--click <button>", "then click this button of the card").choices(["resign", "dismiss"]))
@@ -107,7 +108,7 @@ function add(name: string, description: string): Command {
   return program
     .command(name)
     .description(description)
-    .option("--url <address>", "where the webhook is", `http://127.0.0.1:${process.env.PORT ?? 3000}`)
+    .option("--url <address>", "where the webhook is", localUrl)
     .option("--keys <file>", "the keys, as they stand in the secret (default: LOCAL_KEYS, or those of npm start)")
     .option("--count <n>", "send so many, of <user>_1, <user>_2, …", seconds, 1)
     .option("--age <seconds>", "let it have happened so long ago", seconds, 0);

@@ -7,9 +7,9 @@ import { Command } from "commander";
 import * as z from "zod";
 import { parseKeys, parseToken, type Token, whatIsWrong } from "../lambda/aws/secrets.ts";
 import { placeholder } from "../lambda/environment.ts";
-import { newApiSecret, randomText } from "../local/stack.ts";
 import { readJson, readOutputs } from "./files.ts";
 import { connectGenAuth, type GenAuthClient, idOf, relationsSchema } from "./genauth-client.ts";
+import { newApiSecret, randomText } from "./new-keys.ts";
 
 interface Options {
   outputs: string;
