@@ -2,11 +2,10 @@ import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-sec
 import { ListSubscriptionsByTopicCommand, SNSClient } from "@aws-sdk/client-sns";
 import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { Command } from "commander";
-import * as z from "zod";
 import { type KeyRing, parseKeys, parseTargets, parseToken, type TargetRing } from "../lambda/aws/secrets.ts";
 import { localGenAuthUrl, localUrl, simulatorCredentials } from "./defaults.ts";
 import { first, type KeysFile, readJson, readKeys, readOutputs } from "./files.ts";
-import { connectGenAuth, type GenAuthClient, idOf, readToken, relationsSchema } from "./genauth-client.ts";
+import { connectGenAuth, type GenAuthClient, idOf, named, partsOf, readToken } from "./genauth-client.ts";
 import { probe } from "./probe.ts";
 import { type SignedRequest, send, signApi, signLark, signSlack, signWechatworkCheck } from "./sign.ts";
 
@@ -29,6 +28,9 @@ interface Finding {
   isWell: boolean;
   advice?: string;
 }
+
+/** An id that nobody has. */
+const nobody = named("lark:doctor-looks-for-nobody");
 
 const { version } = readJson("package.json", "package") as { version: string };
 
@@ -73,9 +75,8 @@ async function askGenAuth({ genauth: host, pool, token: file, person }: Options)
     const advice = 'It is {"token"} or {"accessKeyId","accessKeySecret"}.';
     return [{ what: "GenAuth token", found: given.wrong, isWell: false, advice }];
   }
-  const genauth = await connectGenAuth({ host, pool, given });
-  const nobody = encodeURIComponent("lark:doctor-looks-for-nobody");
-  const looked = await genauth.ask(`get-user?userId=${nobody}&userIdType=sync_relation`, z.object({}));
+  const genauth = connectGenAuth({ host, pool, given });
+  const looked = await genauth.look(nobody);
   const finding: Finding = {
     what: "GenAuth token",
     found:
@@ -100,8 +101,7 @@ async function askGenAuth({ genauth: host, pool, token: file, person }: Options)
 
 /** A look asks for the user and for every sync relation of theirs: who may not see both sees nothing. */
 async function askRightToList(genauth: GenAuthClient): Promise<Finding> {
-  const nobody = new URLSearchParams({ userId: "lark:doctor-looks-for-nobody", userIdType: "sync_relation" });
-  const listed = await genauth.ask(`get-user-sync-relations?${nobody}`, relationsSchema);
+  const listed = await genauth.relations(nobody);
   const isWell = listed.kind === "not_found" || listed.kind === "done";
   return {
     what: "GenAuth token, sync relations",
@@ -113,7 +113,7 @@ async function askRightToList(genauth: GenAuthClient): Promise<Finding> {
 
 /** What the brake's share is a share of, asked as the resigner asks it. */
 async function askHeadcount(genauth: GenAuthClient): Promise<Finding> {
-  const listed = await genauth.ask("list-users?status=Activated&page=1&limit=1", z.object({ totalCount: z.number() }));
+  const listed = await genauth.headcount();
   return {
     what: "GenAuth token, headcount",
     found: listed.kind === "done" ? `${listed.data.totalCount} people` : `${listed.kind} (${listed.answer.message})`,
@@ -128,19 +128,17 @@ const mayNotLook = (operation: string) =>
 
 /** Which ids GenAuth's sync stored of somebody. */
 async function askRelations(genauth: GenAuthClient, person: string): Promise<Finding[]> {
-  const idType = person.includes(":") ? "sync_relation" : "user_id";
-  const query = new URLSearchParams({ userId: person, userIdType: idType });
-  const known = await genauth.ask(`get-user-sync-relations?${query}`, relationsSchema);
+  const known = await genauth.relations(named(person));
   if (known.kind !== "done") {
     const advice =
       known.kind === "refused" ? mayNotLook("get-user-sync-relations") : "Name somebody whom GenAuth's sync made.";
     return [{ what: person, found: known.kind, isWell: false, advice }];
   }
-  return known.data.map(({ provider, userIdInIdp }) => ({
-    what: person,
-    found: `is ${provider}:${userIdInIdp}${provider.startsWith("lark") ? `, so set lark.provider "${provider}" and lark.userIdField "${idOf(userIdInIdp)}"` : ""}`,
-    isWell: true,
-  }));
+  return known.data.map((relation) => {
+    const { provider, id } = partsOf(relation);
+    const settings = `, so set lark.provider "${provider}" and lark.userIdField "${idOf(id)}"`;
+    return { what: person, found: `is ${relation}${provider.startsWith("lark") ? settings : ""}`, isWell: true };
+  });
 }
 
 /** Harmless requests, signed as each sender signs them: URL checks, help, and a look at nothing. */

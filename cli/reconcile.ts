@@ -5,11 +5,11 @@ import { SingleBar } from "cli-progress";
 import Table from "cli-table3";
 import { Command, InvalidArgumentError, Option } from "commander";
 import * as z from "zod";
-import type { Outcome } from "../lambda/genauth/genauth.ts";
+import { byUserId, type Outcome } from "../lambda/genauth/genauth.ts";
 import { localGenAuthUrl, localUrl, simulatorCredentials } from "./defaults.ts";
 import { type DirectoryOptions, readDirectory } from "./directories.ts";
 import { first, folder, readJson, readKeys } from "./files.ts";
-import { connectGenAuth, type GenAuthClient, readToken, relationsSchema } from "./genauth-client.ts";
+import { connectGenAuth, type GenAuthClient, partsOf, readToken } from "./genauth-client.ts";
 import { send, signApi } from "./sign.ts";
 
 interface Options extends DirectoryOptions {
@@ -98,7 +98,7 @@ async function reconcile(options: Options): Promise<void> {
   if (directory.size === 0) throw new Error("The directory is empty: that would make everybody a leaver");
   console.error(`${directory.size} people in the directory.`);
 
-  const genauth = await connectGenAuth({ host: options.genauth, pool: options.pool, given });
+  const genauth = connectGenAuth({ host: options.genauth, pool: options.pool, given });
   const progress = readProgress(options);
   await compare(genauth, directory, progress, options);
   rmSync(progressFile(options), { force: true });
@@ -161,11 +161,10 @@ async function relationsOf(
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const [index, person] = next;
-      const query = new URLSearchParams({ userId: person.userId, userIdType: "user_id" });
-      const relations = await insist(() => genauth.ask(`get-user-sync-relations?${query}`, relationsSchema));
-      progress.providers = [...new Set([...progress.providers, ...relations.map((relation) => relation.provider)])];
-      const own = relations.find((relation) => relation.provider === provider);
-      if (own) found[index] = { ...person, syncRelation: `${provider}:${own.userIdInIdp}` };
+      const relations = await insist(() => genauth.relations(byUserId(person.userId)));
+      progress.providers = [...new Set([...progress.providers, ...relations.map((one) => partsOf(one).provider)])];
+      const syncRelation = relations.find((one) => partsOf(one).provider === provider);
+      if (syncRelation) found[index] = { ...person, syncRelation };
     }
   };
   await Promise.all(Array.from({ length: concurrency }, work));

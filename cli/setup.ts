@@ -8,7 +8,7 @@ import * as z from "zod";
 import { parseKeys, parseToken, type Token, whatIsWrong } from "../lambda/aws/secrets.ts";
 import { placeholder } from "../lambda/environment.ts";
 import { readJson, readOutputs } from "./files.ts";
-import { connectGenAuth, type GenAuthClient, idOf, relationsSchema } from "./genauth-client.ts";
+import { connectGenAuth, type GenAuthClient, idOf, named, partsOf } from "./genauth-client.ts";
 import { newApiSecret, randomText } from "./new-keys.ts";
 
 interface Options {
@@ -267,9 +267,8 @@ const configSchema = z.looseObject({
 /** A harmless question shows whether the token and the host are right. */
 async function proveToken(given: Token, configFile: string): Promise<GenAuthClient> {
   const { host, userPoolId: pool } = readConfig(configFile).context.resignWebhook.genauth;
-  const genauth = await connectGenAuth({ host, pool, given });
-  const nobody = encodeURIComponent("lark:setup-looks-for-nobody");
-  const looked = await genauth.ask(`get-user?userId=${nobody}&userIdType=sync_relation`, z.object({}));
+  const genauth = connectGenAuth({ host, pool, given });
+  const looked = await genauth.look(named("lark:setup-looks-for-nobody"));
   if (looked.kind !== "not_found") {
     throw new Error(
       `✘ GenAuth at ${host}: ${looked.kind} (${looked.answer.message}). Is the token right, and genauth.host and userPoolId in ${configFile}?`,
@@ -281,20 +280,17 @@ async function proveToken(given: Token, configFile: string): Promise<GenAuthClie
 
 const readConfig = (file: string) => configSchema.parse(readJson(file, "settings"));
 
-type Relations = z.infer<typeof relationsSchema>;
-
 /** One real person shows which ids GenAuth stored. At a terminal a wrong answer is asked for again. */
-async function askPerson(genauth: GenAuthClient, given: string | undefined): Promise<Relations> {
+async function askPerson(genauth: GenAuthClient, given: string | undefined): Promise<string[]> {
   const message = "GenAuth's user id of somebody whom its sync made (empty: skip)";
   const person = given ?? (process.stdin.isTTY ? await input({ message }) : "");
   if (!person) {
     console.log("  Nobody was looked at: check lark.userIdField yourself (docs/lark.md).");
     return [];
   }
-  const query = new URLSearchParams({ userId: person, userIdType: person.includes(":") ? "sync_relation" : "user_id" });
-  const known = await genauth.ask(`get-user-sync-relations?${query}`, relationsSchema);
+  const known = await genauth.relations(named(person));
   if (known.kind === "done") {
-    for (const { provider, userIdInIdp } of known.data) console.log(`✔ ${person} is ${provider}:${userIdInIdp}`);
+    for (const relation of known.data) console.log(`✔ ${person} is ${relation}`);
     return known.data;
   }
   const wrong = `✘ ${person}: ${known.kind}. Name somebody whom GenAuth's sync made.`;
@@ -304,18 +300,18 @@ async function askPerson(genauth: GenAuthClient, given: string | undefined): Pro
 }
 
 /** Sets what GenAuth's sync stored of Lark's people. */
-function setIds(relations: Relations, configFile: string): void {
+function setIds(relations: readonly string[], configFile: string): void {
   const config = readConfig(configFile);
   const settings = config.context.resignWebhook;
-  for (const { provider, userIdInIdp } of relations) {
+  for (const { provider, id } of relations.map(partsOf)) {
     if (!provider.startsWith("lark")) continue;
-    settings.lark = { ...settings.lark, provider, userIdField: idOf(userIdInIdp) };
+    settings.lark = { ...settings.lark, provider, userIdField: idOf(id) };
     writeFileSync(
       configFile,
       `${JSON.stringify({ ...readJson(configFile, "settings"), context: config.context }, null, 2)}\n`,
     );
     console.log(
-      `  so ${configFile} says lark.provider "${provider}", lark.userIdField "${idOf(userIdInIdp)}" now: npx cdk deploy`,
+      `  so ${configFile} says lark.provider "${provider}", lark.userIdField "${idOf(id)}" now: npx cdk deploy`,
     );
   }
 }
