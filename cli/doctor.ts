@@ -4,10 +4,12 @@ import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { Command } from "commander";
 import { type KeyRing, parseKeys, parseTargets, parseToken, type TargetRing } from "../lambda/aws/secrets.ts";
 import { localGenAuthUrl, localUrl, simulatorCredentials } from "./defaults.ts";
-import { first, type KeysFile, readJson, readKeys, readOutputs } from "./files.ts";
-import { connectGenAuth, type GenAuthClient, idOf, named, partsOf, readToken } from "./genauth-client.ts";
+import { play, type SampleEvent } from "./event.ts";
+import { readJson, readOutputs } from "./files.ts";
+import { connectGenAuth, type GenAuthClient, named, readToken } from "./genauth-client.ts";
+import { readKeys } from "./keys.ts";
 import { probe } from "./probe.ts";
-import { type SignedRequest, send, signApi, signLark, signSlack, signWechatworkCheck } from "./sign.ts";
+import { idSettingsOf, sourceList } from "./sources/index.ts";
 
 interface Options {
   url: string;
@@ -135,76 +137,38 @@ async function askRelations(genauth: GenAuthClient, person: string): Promise<Fin
     return [{ what: person, found: known.kind, isWell: false, advice }];
   }
   return known.data.map((relation) => {
-    const { provider, id } = partsOf(relation);
-    const settings = `, so set lark.provider "${provider}" and lark.userIdField "${idOf(id)}"`;
-    return { what: person, found: `is ${relation}${provider.startsWith("lark") ? settings : ""}`, isWell: true };
+    const settings = idSettingsOf(relation).map(({ said }) => `, so set ${said.join(" and ")}`);
+    return { what: person, found: `is ${relation}${settings.join("")}`, isWell: true };
   });
 }
 
-/** Harmless requests, signed as each sender signs them: URL checks, help, and a look at nothing. */
+/** Plays the harmless events of every source that has keys. */
 async function askWebhook({ url, keys: file }: Options): Promise<Finding[]> {
   const keys = readKeys(file);
-  const findings: Finding[] = larkForm(keys);
-  for (const [source, request, expected] of harmless(keys)) {
-    const response = await send(request, url).catch(() => undefined);
-    // A source that is off answers 404 as well, but does not say of what.
-    const isOff = expected === 404 && response !== undefined && !(await response.text()).includes('"detail"');
-    const isWell = response?.status === expected && !isOff;
-    findings.push({
-      what: source,
-      found: isWell ? "the webhook takes its keys" : `the webhook answers ${response?.status ?? "nothing"}`,
-      isWell,
-      advice: advice(response?.status),
-    });
-    const told = Date.parse(response?.headers.get("date") ?? "");
-    const skewSeconds = Math.round(Math.abs(Date.now() - told) / 1000);
-    if (skewSeconds > 60)
-      findings.push({
-        what: "clock",
-        found: `this machine's is ${skewSeconds} s off`,
-        isWell: false,
-        advice: "Signatures are good for 5 minutes.",
-      });
+  const findings: Finding[] = [];
+  for (const [name, source] of sourceList) {
+    const section = keys[name];
+    if (!section) continue;
+    if (source.form) findings.push({ what: `${source.title}, form`, found: source.form(section), isWell: true });
+    for (const event of source.checks(section)) findings.push(...(await tryEvent(event, url)));
   }
   return findings;
 }
 
-/** The console and the secret must agree on whether events are encrypted, which only an event shows. */
-function larkForm({ lark }: KeysFile): Finding[] {
-  if (!lark) return [];
-  const found = first(lark.encryptKey)
-    ? "encrypted events alone are taken: the console must have this Encrypt Key"
-    : "events that are not encrypted alone are taken: the console must have no Encrypt Key";
-  return [{ what: "Lark, form", found, isWell: true }];
+async function tryEvent({ title, request, expected }: SampleEvent, url: string): Promise<Finding[]> {
+  const played = await play(request, url).catch(() => undefined);
+  // A source that is off answers 404 as well, but does not say of what.
+  const isOff = expected === 404 && played !== undefined && !played.text.includes('"detail"');
+  const isWell = played?.status === expected && !isOff;
+  const found = isWell ? "the webhook takes its keys" : `the webhook answers ${played?.status ?? "nothing"}`;
+  return [{ what: title, found, isWell, advice: advice(played?.status) }, ...(played ? findSkew(played.dateMs) : [])];
 }
 
-function harmless({ lark, wechatwork, slack, api }: KeysFile): [string, SignedRequest, number][] {
-  const list: [string, SignedRequest, number][] = [];
-  if (lark) {
-    const keys = { encryptKey: first(lark.encryptKey), verificationToken: first(lark.verificationToken) };
-    const check = { type: "url_verification", challenge: "doctor", token: keys.verificationToken };
-    list.push(["Lark", signLark(check, keys, new Date(), false), 200]);
-  }
-  if (wechatwork) {
-    const keys = {
-      token: first(wechatwork.token) ?? "",
-      encodingAesKey: first(wechatwork.encodingAesKey) ?? "",
-      receiveId: first(wechatwork.receiveIds) ?? "",
-    };
-    list.push(["WeCom", signWechatworkCheck("1234567890", keys), 200]);
-  }
-  const signingSecret = first(slack?.signingSecret);
-  if (signingSecret) list.push(["Slack", signSlack("/slack/commands", { ssl_check: "1" }, signingSecret), 200]);
-  for (const [caller, given] of Object.entries(api ?? {})) {
-    const secret = [given].flat().find((key) => key.startsWith("whsec_"));
-    if (secret)
-      list.push([
-        `api.${caller}`,
-        signApi({ method: "GET", path: "/resignations/res_00000000000000000000000000000000" }, secret),
-        404,
-      ]);
-  }
-  return list;
+function findSkew(dateMs: number): Finding[] {
+  const skewSeconds = Math.round(Math.abs(Date.now() - dateMs) / 1000);
+  if (Number.isNaN(skewSeconds) || skewSeconds <= 60) return [];
+  const found = `this machine's is ${skewSeconds} s off`;
+  return [{ what: "clock", found, isWell: false, advice: "Signatures are good for 5 minutes." }];
 }
 
 const advice = (status: number | undefined): string =>

@@ -35,6 +35,3 @@ export function partsOf(relation: string): { provider: string; id: string } {
   const colon = relation.indexOf(":");
   return { provider: relation.slice(0, colon), id: relation.slice(colon + 1) };
 }
-
-/** Which of Lark's ids this is. */
-export const idOf = (id: string) => (id.startsWith("ou_") ? "open_id" : id.startsWith("on_") ? "union_id" : "user_id");

@@ -6,8 +6,7 @@ import { stringify } from "csv-stringify/sync";
 import type { HourCount } from "../lambda/intake/quarantine.ts";
 import { type HeldFor, holds, type operatorView, statuses } from "../lambda/resignation.ts";
 import { localUrl } from "./defaults.ts";
-import { first, readKeys } from "./files.ts";
-import { send, signApi } from "./sign.ts";
+import { connectOperator } from "./operator.ts";
 
 /** A resignation as the interface gives it to operators. */
 type Shown = ReturnType<typeof operatorView>;
@@ -253,15 +252,8 @@ function bySourceAndReason(items: HourCount[]): [string, string, number, string,
   return [...rows.values()];
 }
 
-async function call<T>({ url, key }: Common, method: "GET" | "POST", path: string, body?: object): Promise<T> {
-  const secret = key ?? first(readKeys().api?.ops);
-  if (!secret) throw new Error("Whose key signs? Say --key or RESIGN_KEY, or have a caller ops in the keys");
-  const response = await send(signApi({ method, path, body }, secret), url).catch(() => {
-    throw new Error(`Nobody answers at ${url}: is it running? (npm start)`);
-  });
-  const text = await response.text();
-  if (response.ok) return JSON.parse(text) as T;
-  throw new Error(`${response.status} ${text}`);
+async function call<T>(options: Common, method: "GET" | "POST", path: string, body?: object): Promise<T> {
+  return connectOperator(options).call<T>(method, path, body);
 }
 
 function print(value: unknown, { json }: Common, forPeople: () => void): void {

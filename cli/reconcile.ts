@@ -3,16 +3,18 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import { SingleBar } from "cli-progress";
 import Table from "cli-table3";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import * as z from "zod";
 import { byUserId, type Outcome } from "../lambda/genauth/genauth.ts";
 import { localGenAuthUrl, localUrl, simulatorCredentials } from "./defaults.ts";
-import { type DirectoryOptions, readDirectory } from "./directories.ts";
-import { first, folder, readJson, readKeys } from "./files.ts";
+import { directories, either, type From, readDirectory } from "./directories.ts";
+import type { Played } from "./event.ts";
+import { folder, readJson } from "./files.ts";
 import { connectGenAuth, type GenAuthClient, partsOf, readToken } from "./genauth-client.ts";
-import { send, signApi } from "./sign.ts";
+import { positive } from "./numbers.ts";
+import { connectOperator } from "./operator.ts";
 
-interface Options extends DirectoryOptions {
+interface Options extends From {
   genauth: string;
   pool: string;
   token?: string;
@@ -26,21 +28,16 @@ interface Options extends DirectoryOptions {
   yes?: boolean;
 }
 
-new Command("reconcile")
+const command = new Command("reconcile")
   .description(
     "Compares a directory with GenAuth: who is active there and no longer in the directory, and who was resigned and still is in it.",
   )
   .requiredOption(
-    "--from <file.csv | lark | wechatwork>",
+    `--from <${["file.csv", ...directories.keys()].join(" | ")}>`,
     "the directory: a CSV with a column userIdInIdp, or the vendor's interface",
   )
   .option("--provider <name>", "whose people: GenAuth's name of the sync source", "lark")
-  .addOption(
-    new Option("--id-field <field>", "which of Lark's ids GenAuth stored, with --from lark")
-      .choices(["open_id", "union_id", "user_id"])
-      .default("open_id"),
-  )
-  .option("--credentials <file>", "for --from lark or wechatwork")
+  .option("--credentials <file>", `for --from ${either(...directories.keys())}`)
   .option("--host <address>", "another host than the vendor's")
   .option("--genauth <host>", "GenAuth's address", localGenAuthUrl)
   .option("--pool <id>", "the user pool", simulatorCredentials.userPoolId)
@@ -54,12 +51,12 @@ new Command("reconcile")
   .option("--json", "for programs")
   .option("--yes", "go on though less than half of GenAuth's people are in the directory")
   .addHelpText("after", "\nEnds 0 where nobody is found, 2 where somebody is, 1 where it could not be done.")
-  .action(reconcile)
-  .parseAsync()
-  .catch((error: Error) => {
-    console.error(error.message);
-    process.exitCode = 1;
-  });
+  .action(reconcile);
+for (const { options = [] } of directories.values()) for (const option of options) command.addOption(option);
+command.parseAsync().catch((error: Error) => {
+  console.error(error.message);
+  process.exitCode = 1;
+});
 
 const personSchema = z.object({
   userId: z.string(),
@@ -184,19 +181,18 @@ async function insist<T>(ask: () => Promise<Outcome<T>>): Promise<T> {
   }
 }
 
-async function propose(missing: Found[], { url, key, limit }: Options): Promise<void> {
-  const secret = key ?? first(readKeys().api?.ops);
-  if (!secret) throw new Error("Whose key signs? Say --key or RESIGN_KEY, or have a caller ops in the keys");
+async function propose(missing: Found[], options: Options): Promise<void> {
+  const operator = connectOperator(options);
+  const { limit } = options;
   let entered = 0;
   let before = 0;
   for (const { syncRelation } of missing) {
     if (entered === limit) break;
     const body = { userId: syncRelation, reason: "no longer in the directory", propose: true };
-    const request = { method: "POST", path: "/resignations", body } as const;
-    const response = await send(signApi(request, secret, { id: proposalId(syncRelation) }), url);
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${syncRelation}: ${response.status} ${text}`);
-    if (isFormer(response, text)) before += 1;
+    const played = await operator.ask("POST", "/resignations", body, proposalId(syncRelation)).catch((error: Error) => {
+      throw new Error(`${syncRelation}: ${error.message}`);
+    });
+    if (isFormer(played)) before += 1;
     else entered += 1;
   }
   console.log(`${entered} proposed. They wait for an operator: npm run ledger -- list --status held`);
@@ -208,9 +204,9 @@ async function propose(missing: Found[], { url, key, limit }: Options): Promise<
 const acceptedSchema = z.object({ acceptedAt: z.iso.datetime() });
 
 /** Whether the ledger had it before: by the webhook's own clock. */
-function isFormer(response: Response, text: string): boolean {
+function isFormer({ text, dateMs }: Played): boolean {
   const { acceptedAt } = acceptedSchema.parse(JSON.parse(text));
-  return Date.parse(response.headers.get("date") ?? "") - Date.parse(acceptedAt) > 60_000;
+  return dateMs - Date.parse(acceptedAt) > 60_000;
 }
 
 /** One proposal a person and month, however often this is run. */
@@ -250,9 +246,4 @@ function readProgress(options: Options): Progress {
 function saveProgress(progress: Progress, options: Options): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(progressFile(options), JSON.stringify({ ...progress, page: progress.page + 1 }), { mode: 0o600 });
-}
-
-function positive(given: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(given)) throw new InvalidArgumentError("It must be a whole number, at least 1.");
-  return Number(given);
 }

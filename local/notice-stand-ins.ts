@@ -1,4 +1,4 @@
-import { newApiSecret } from "../cli/new-keys.ts";
+import { newApiSecret } from "../cli/sources/orders.ts";
 import { listen, readBody, sendJson, serve } from "./listen.ts";
 
 /** One request that a target received. */

@@ -1,4 +1,4 @@
-import { type Refusal, receiveSlackReplies } from "../cli/slack-replies.ts";
+import { type Refusal, receiveSlackReplies } from "../cli/sources/slack-replies.ts";
 
 /** Slack's end of `response_url`, which can be told to refuse messages. */
 export async function startSlackStandIn() {

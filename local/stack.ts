@@ -18,7 +18,8 @@ import type { GenAuthSimulator } from "./genauth-simulator.ts";
 import { startHttpFront } from "./http-front.ts";
 import { startPoller } from "./poller.ts";
 
-export { newApiKeyPair, newApiSecret, newKeys } from "../cli/new-keys.ts";
+export { newKeys } from "../cli/sources/index.ts";
+export { newApiKeyPair, newApiSecret } from "../cli/sources/orders.ts";
 
 /** The settings of a stack on this machine: those given over our own, with the simulator for GenAuth. */
 export const localSettings = (

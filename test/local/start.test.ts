@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, test } from "vitest";
-import { newKeys } from "../../cli/new-keys.ts";
+import { newKeys } from "../../cli/sources/index.ts";
 import { runCommand } from "../cli/run.ts";
 import { makeFolder } from "../folder.ts";
 
