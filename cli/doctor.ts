@@ -4,11 +4,11 @@ import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { Command } from "commander";
 import { type KeyRing, parseKeys, parseTargets, parseToken, type TargetRing } from "../lambda/aws/secrets.ts";
 import { localGenAuthUrl, localUrl, simulatorCredentials } from "./defaults.ts";
+import { probe } from "./doctor/probe.ts";
 import { play, type SampleEvent } from "./event.ts";
 import { readJson, readOutputs } from "./files.ts";
 import { connectGenAuth, type GenAuthClient, named, readToken } from "./genauth-client.ts";
 import { readKeys } from "./keys.ts";
-import { probe } from "./probe.ts";
 import { idSettingsOf, sourceList } from "./sources/index.ts";
 
 interface Options {

@@ -7,12 +7,12 @@ import { Command, Option } from "commander";
 import * as z from "zod";
 import { byUserId, type Outcome } from "../lambda/genauth/genauth.ts";
 import { localGenAuthUrl, localUrl, simulatorCredentials } from "./defaults.ts";
-import { directories, either, type From, readDirectory } from "./directories.ts";
 import type { Played } from "./event.ts";
 import { folder, readJson } from "./files.ts";
 import { connectGenAuth, type GenAuthClient, partsOf, readToken } from "./genauth-client.ts";
 import { positive } from "./numbers.ts";
 import { connectOperator } from "./operator.ts";
+import { directories, either, type From, readDirectory } from "./reconcile/directories.ts";
 
 interface Options extends From {
   genauth: string;

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import type { Outcome } from "../lambda/genauth/genauth.ts";
-import { connectGenAuth, named, readToken } from "./genauth-client.ts";
+import type { Outcome } from "../../lambda/genauth/genauth.ts";
+import { connectGenAuth, named, readToken } from "../genauth-client.ts";
 
 /**
  * Asks a GenAuth what its documents leave open, and prints the forms of its answers without names: the ids of one

@@ -1,8 +1,8 @@
 import { createReadStream, existsSync } from "node:fs";
 import { parse } from "csv-parse";
-import { syncRelation } from "../lambda/resignation.ts";
-import { sourceList } from "./sources/index.ts";
-import type { DirectoryOptions } from "./sources/source.ts";
+import { syncRelation } from "../../lambda/resignation.ts";
+import { sourceList } from "../sources/index.ts";
+import type { DirectoryOptions } from "../sources/source.ts";
 
 /** The directories that are asked over their own interface, by the name of their source. */
 export const directories = new Map(
