@@ -62,17 +62,21 @@ async function talk(said: {
   console.log(text);
   if (!text.startsWith("Looking up")) return;
 
-  const card = await replies.next();
-  const buttons = card?.blocks?.flatMap(({ elements = [] }) => elements) ?? [];
-  const shown = buttons.map((button) => `[ ${button.text.text} ]`).join("  ");
-  console.log(`\n${card?.blocks?.[0]?.text?.text ?? card?.text}\n${shown}`);
-  const button = buttons.find(({ action_id }) => action_id === click);
+  const button = showCard(await replies.next()).find(({ action_id }) => action_id === click);
   if (!button) return;
 
   const clicked = slackClick(button.action_id, button.value, who, replies.replyUrl);
   await play(signSlack("/slack/interactions", clicked, signingSecret), url);
   const outcome = await replies.next();
   console.log(`\n${outcome?.delete_original ? "(the card is gone)" : outcome?.text}`);
+}
+
+/** Prints a card. Gives back its buttons. */
+function showCard(card: SlackMessage | undefined) {
+  const buttons = card?.blocks?.flatMap(({ elements = [] }) => elements) ?? [];
+  const shown = buttons.map(({ text }) => `[ ${text.text} ]`).join("  ");
+  console.log(`\n${card?.blocks?.[0]?.text?.text ?? card?.text}\n${shown}`);
+  return buttons;
 }
 
 /** A request of Slack's: a form, signed with the app's signing secret. */
