@@ -2,17 +2,14 @@ import { createHmac, randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import * as z from "zod";
+import { simulatorCredentials } from "../cli/defaults.ts";
 import { bornAt, createPeople, type Person, type PersonStatus, type UserInput, userSchema } from "./genauth-people.ts";
 import { listen, readBody, sendJson, serve } from "./listen.ts";
 
 /** A stand-in for GenAuth's management API: it keeps a directory of people and can be told to fail. */
 export type GenAuthSimulator = Awaited<ReturnType<typeof startGenAuthSimulator>>;
 
-export const simulatorCredentials = {
-  userPoolId: "local-user-pool",
-  accessKeyId: "local-access-key",
-  accessKeySecret: "local-access-key-secret",
-} as const;
+export { simulatorCredentials };
 
 /** The company of 1,000 that it knows from the start: `lark:ou_demo_1` … `_500`, `wechatwork:demo_1` … `_500`. */
 const demoPeople = Array.from({ length: 500 }, (_, index) => [

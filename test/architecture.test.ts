@@ -77,6 +77,11 @@ test("the resigner has of the sources their names alone", () => {
   expect(ofSources).toEqual(["sources/names.ts"]);
 });
 
+test("cli/ imports nothing of local/: the commands run against any stack", () => {
+  const commands = readdirSync("cli", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+  expect(commands.filter((file) => /"[./]+local\//.test(readFileSync(join("cli", file), "utf8")))).toEqual([]);
+});
+
 test("no files import each other in a circle", () => {
   const circles: string[] = [];
   const done = new Set<string>();

@@ -86,6 +86,9 @@ export function createGenAuth(options: {
     /** Fetches a token where none is at hand, so that a call that follows sends one request. */
     ready: currentToken,
 
+    /** Any other operation: the commands ask what the functions do not. */
+    call,
+
     /** How many active people the user pool has. */
     headcount: () =>
       call(

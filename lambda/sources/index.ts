@@ -15,10 +15,17 @@ export const directories = { lark, wechatwork } as const satisfies Record<Direct
 /** Everything that tells of departures. */
 const senders: readonly Source[] = [...Object.values(directories), orders];
 
-const sections: Readonly<Record<string, ReadSection<unknown>>> = {
-  ...Object.fromEntries(Object.entries(directories).map(([name, { readKeys }]) => [name, readKeys])),
-  ...{ slack: readSlackKeys, api: readCallers },
-};
+/** The sections of the secret *webhook keys*, each with what reads it. */
+const sections = {
+  lark: lark.readKeys,
+  wechatwork: wechatwork.readKeys,
+  slack: readSlackKeys,
+  api: readCallers,
+} satisfies Record<DirectoryName | "slack" | "api", ReadSection<unknown>>;
+
+/** What proves the senders, by section. */
+export type Keys = { [S in keyof typeof sections]: KeysOf<(typeof sections)[S]> };
+type KeysOf<R> = R extends ReadSection<infer K> ? K : never;
 
 /** Reads the secret *webhook keys*. Never throws; what is wrong is told by the field's name, never by its value. */
 export const parseKeys = (text: string): KeyRing => readRing(text, sections);

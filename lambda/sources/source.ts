@@ -86,13 +86,13 @@ export interface Source<R = Told> {
   readonly tellsEverything?: true;
 }
 
-/** A source with the schema of its section. The keys' type is known inside of it alone. */
+/** A source with the schema of its section. A route is given the keys that came out of that section. */
 export function defineSource<K, R = Told>(
   source: Omit<Source<R>, "routes"> & {
     readonly readKeys: ReadSection<K>;
     readonly routes: Readonly<Record<string, Route<K, R>>>;
   },
-): Source<R> & { readonly readKeys: ReadSection<unknown> } {
-  // The keys that a route is given come out of this source's own section (intake/receive.ts).
-  return source as Source<R> & { readonly readKeys: ReadSection<unknown> };
+): Source<R> & { readonly readKeys: ReadSection<K> } {
+  // intake/receive.ts hands every route the keys of its own source's section.
+  return source as Source<R> & { readonly readKeys: ReadSection<K> };
 }

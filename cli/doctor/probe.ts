@@ -1,6 +1,6 @@
 import * as z from "zod";
-import type { Outcome } from "../lambda/genauth/genauth.ts";
-import { connectGenAuth, readToken, relationsSchema } from "./genauth-client.ts";
+import type { Outcome } from "../../lambda/genauth/genauth.ts";
+import { connectGenAuth, named, readToken } from "../genauth-client.ts";
 
 /**
  * Asks a GenAuth what its documents leave open, and prints the forms of its answers without names: the ids of one
@@ -21,14 +21,13 @@ export async function probe({
 }): Promise<void> {
   const given = readToken(file);
   if ("wrong" in given) throw new Error(`The GenAuth token: ${given.wrong}`);
-  const genauth = await connectGenAuth({ host, pool, given });
-  const damaged = await connectGenAuth({ host, pool, given: { token: "damaged" } });
+  const genauth = connectGenAuth({ host, pool, given });
+  const damaged = connectGenAuth({ host, pool, given: { token: "damaged" } });
   const user = (id: string, idType: string) =>
     genauth.ask(`get-user?${new URLSearchParams({ userId: id, userIdType: idType })}`, userSchema);
 
   if (person) {
-    const idType = person.includes(":") ? "sync_relation" : "user_id";
-    const query = new URLSearchParams({ userId: person, userIdType: idType });
+    const query = new URLSearchParams({ ...named(person) });
     show("sync relations of the person", await genauth.ask(`get-user-sync-relations?${query}`, relationsSchema));
   }
   show("get-user of nobody", await user("lark:probe-looks-for-nobody", "sync_relation"));
@@ -47,6 +46,7 @@ export async function probe({
   if (before.kind === "done") show("get-user by GenAuth's id afterwards", await user(before.data.userId, "user_id"));
 }
 
+const relationsSchema = z.array(z.object({ provider: z.string(), userIdInIdp: z.string() }));
 const userSchema = z.object({ userId: z.string(), status: z.string(), workStatus: z.string().nullish() });
 
 function show(what: string, { kind, answer, ...rest }: Outcome<unknown>): void {
