@@ -11,6 +11,7 @@ import { parseToken } from "./genauth/token.ts";
 import { countUnreadable, isUnreadable, nameOf, traceOf } from "./log.ts";
 import { isInquiryId, isOwedReplyId } from "./operators/inquiry.ts";
 import { answerInquiry, postOwedReply, tellOutcome } from "./operators/slack-reply.ts";
+import * as settingsOf from "./settings-of.ts";
 
 export interface ResignerParts extends TurnParts {
   readonly queue: Pick<Queue, "delay" | "bury">;
@@ -76,7 +77,7 @@ export function createResigner(parts: ResignerParts) {
 /** Builds the function from its environment. */
 export function connectResigner(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const site: Site = { name: "resigner", environment };
-  const ground = connectGround(site, writeLog);
+  const ground = connectGround(site, settingsOf.resigner, writeLog);
   const secret = connectSecret(site, "tokenSecretId", parseToken);
   return createResigner({
     ...ground,

@@ -17,6 +17,7 @@ import { countUnreadable, isUnreadable } from "./log.ts";
 import { malformed, Problem } from "./problem.ts";
 import type { SourceName } from "./resignation.ts";
 import { variables } from "./settings.ts";
+import * as settingsOf from "./settings-of.ts";
 import { quarantineRoutes, type Received, routes } from "./sources/index.ts";
 import { type KeyRing, parseKeys } from "./sources/keys.ts";
 
@@ -123,7 +124,7 @@ function readPosition(after = keptSources[0] as string): [SourceName, string | u
 /** Builds the function from its environment. */
 export function connectReverifier(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const site: Site = { name: "reverifier", environment };
-  const ground = connectGround(site, writeLog);
+  const ground = connectGround(site, settingsOf.reverifier, writeLog);
   return createReverifier({
     ...ground,
     ledger: createLedger(connectTable(site, "ledgerTable")),

@@ -12,6 +12,7 @@ import { createRespond, type RespondParts } from "./intake/respond.ts";
 import { traceOf } from "./log.ts";
 import { Problem, unreadable } from "./problem.ts";
 import { variables } from "./settings.ts";
+import * as settingsOf from "./settings-of.ts";
 import { routes, type Source } from "./sources/index.ts";
 import { type KeyRing, parseKeys } from "./sources/keys.ts";
 
@@ -131,7 +132,7 @@ const refusedNoteMs = 1_000;
 /** Builds the function from its environment. */
 export function connectWebhook(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const site: Site = { name: "webhook", environment };
-  const ground = connectGround(site, writeLog);
+  const ground = connectGround(site, settingsOf.webhook, writeLog);
   return createWebhook({
     ...ground,
     ledger: createLedger(connectTable(site, "ledgerTable")),

@@ -12,7 +12,8 @@ import { Alarms } from "./alarms.ts";
 import { createApi } from "./api.ts";
 import { Dashboard } from "./dashboard.ts";
 import { allow, partsOf } from "./parts.ts";
-import { parseSettings, type ResignWebhookProps, warningsOf } from "./settings.ts";
+import { parseSettings, type ResignWebhookProps } from "./settings.ts";
+import { warningsOf } from "./warnings.ts";
 
 /** The way a departure travels: API Gateway → webhook → queue → resigner → GenAuth, with the ledger beside it. */
 export class ResignWebhook extends Construct {
@@ -44,16 +45,8 @@ export class ResignWebhook extends Construct {
   constructor(scope: Construct, id: string, props: ResignWebhookProps) {
     super(scope, id);
     const settings = parseSettings(props);
-    const settingsText = JSON.stringify(settings);
-    if (Buffer.byteLength(settingsText) > maxSettingsBytes) {
-      throw new Error(
-        "resignWebhook: the settings are too long for a function: shorten protected, by prefixes that end in *",
-      );
-    }
-
     const parts = partsOf(this, settings);
     const { createSecret, createTable, createQueue, createFunction, feed, runEvery } = parts;
-    const environment = { [variables.settings]: settingsText };
 
     this.keys = createSecret("Keys", "Webhook keys: what proves the senders (README, Fill in the secrets)");
     this.token = createSecret("Token", "What GenAuth takes (README, Fill in the secrets)");
@@ -74,10 +67,10 @@ export class ResignWebhook extends Construct {
 
     const { webhookReserved, webhookProvisioned, resignerMax } = settings.concurrency;
     const forwarding =
-      settings.lark.forwardTo || settings.wechatwork.forwardTo ? this.createForwarding(parts, environment) : undefined;
+      settings.lark.forwardTo || settings.wechatwork.forwardTo ? this.createForwarding(parts) : undefined;
     this.webhook = createFunction(
       "Webhook",
-      { ...environment, ...received, ...ledger, ...queue, ...forwarding?.environment },
+      { ...received, ...ledger, ...queue, ...forwarding?.environment },
       { timeoutSeconds: answerSeconds, reservedConcurrentExecutions: webhookReserved },
     );
     allow(this.webhook, ["secretsmanager:GetSecretValue"], this.keys.secretArn);
@@ -89,7 +82,7 @@ export class ResignWebhook extends Construct {
 
     this.reverifier = createFunction(
       "Reverifier",
-      { ...environment, ...received, ...ledger, ...queue, ...forwarding?.environment },
+      { ...received, ...ledger, ...queue, ...forwarding?.environment },
       { timeoutSeconds: answerSeconds },
     );
     allow(this.reverifier, ["secretsmanager:GetSecretValue"], this.keys.secretArn);
@@ -99,7 +92,6 @@ export class ResignWebhook extends Construct {
     if (forwarding) allow(this.reverifier, ["sqs:SendMessage"], forwarding.queue.queueArn);
 
     this.resigner = createFunction("Resigner", {
-      ...environment,
       [variables.tokenSecretId]: this.token.secretArn,
       ...ledger,
       ...queue,
@@ -118,7 +110,6 @@ export class ResignWebhook extends Construct {
     feed(this.resigner, this.queue, { batchSize: 10, maxConcurrency: resignerMax });
 
     this.notifier = createFunction("Notifier", {
-      ...environment,
       [variables.targetsSecretId]: this.targets.secretArn,
       ...ledger,
       ...notices,
@@ -130,7 +121,7 @@ export class ResignWebhook extends Construct {
     // What happens within 20 seconds is one message: robots take 20 a minute.
     feed(this.notifier, this.notices, { batchSize: 100, maxConcurrency: 2, maxBatchingWindow: Duration.seconds(20) });
 
-    this.sweep = createFunction("Sweep", { ...environment, ...ledger, ...queue, ...notices });
+    this.sweep = createFunction("Sweep", { ...ledger, ...queue, ...notices });
     allow(this.sweep, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
     allow(this.sweep, ["dynamodb:Query"], ...this.indexArns("due", "byStatus"));
     allow(this.sweep, ["sqs:SendMessage"], this.queue.queueArn, this.notices.queueArn);
@@ -171,15 +162,11 @@ export class ResignWebhook extends Construct {
   }
 
   /** A queue and a function for the second listeners. Of one source one at a time, in the order in which it came. */
-  private createForwarding(
-    { createQueue, createFunction, feed }: ReturnType<typeof partsOf>,
-    settings: Record<string, string>,
-  ) {
+  private createForwarding({ createQueue, createFunction, feed }: ReturnType<typeof partsOf>) {
     const deadLetters = createQueue("ForwardsDeadLetters", { isFifo: true });
     const queue = createQueue("Forwards", { deadLetters, isFifo: true });
     const environment = { [variables.forwardsUrl]: queue.queueUrl };
     const forwarder = createFunction("Forwarder", {
-      ...settings,
       ...environment,
       [variables.deadLettersUrl]: deadLetters.queueUrl,
     });
@@ -228,9 +215,6 @@ export class ResignWebhookStack extends Stack {
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
   version: string;
 };
-
-/** AWS gives a function's environment 4 kB in all. */
-const maxSettingsBytes = 3_300;
 
 /** API Gateway waits no longer than this and one. */
 const answerSeconds = 29;

@@ -6,10 +6,7 @@ import { parseSettings } from "../lib/settings.ts";
 export const now = new Date("2026-11-24T02:00:00.000Z");
 
 export const settings = (changes: object = {}): RuntimeSettings =>
-  parseSettings({
-    genauth: { host: "https://genauth.example", userPoolId: "pool" },
-    ...changes,
-  }) as unknown as RuntimeSettings;
+  parseSettings({ genauth: { host: "https://genauth.example", userPoolId: "pool" }, ...changes });
 
 /** A signed request as the function sees it behind API Gateway. */
 export function toRequest({ method, path, headers, body }: SignedRequest): Request {

@@ -2,14 +2,14 @@ import type { Ledger } from "../aws/ledger.ts";
 import type { CachedSecret } from "../aws/secret.ts";
 import type { Request } from "../http.ts";
 import { Problem } from "../problem.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import type { SourceSettings } from "../settings-of.ts";
 import type { Source } from "../sources/index.ts";
 import { type KeyRing, type Keys, unknownSections } from "../sources/keys.ts";
 
 export interface ReceiveParts {
   readonly ledger: Pick<Ledger, "readLife">;
   readonly keys: CachedSecret<KeyRing>;
-  readonly settings: RuntimeSettings;
+  readonly settings: SourceSettings;
   readonly now: () => Date;
 }
 
@@ -54,7 +54,7 @@ export function receiveWith<R>(
   ring: KeyRing,
   source: Source<keyof Keys, R>,
   request: Request,
-  settings: RuntimeSettings,
+  settings: SourceSettings,
   now: Date,
 ): R {
   const section = ring[source.section];

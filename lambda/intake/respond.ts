@@ -7,7 +7,7 @@ import { findOrThrow, list, operate } from "../operators/operate.ts";
 import { postOrOwe } from "../operators/slack-reply.ts";
 import { Problem } from "../problem.ts";
 import { isUnderWay, type Resignation } from "../resignation.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import type { SourceSettings } from "../settings-of.ts";
 import type { Notice, Received, Source } from "../sources/index.ts";
 import { toForward } from "./forward.ts";
 import type { Quarantine } from "./quarantine.ts";
@@ -16,7 +16,7 @@ export interface RespondParts extends AcceptParts {
   readonly quarantine: Pick<Quarantine, "keepAuthentic">;
   /** Where a source's second listener is served from; absent where there is none. */
   readonly forwards: Pick<Queue, "sendInOrder"> | undefined;
-  readonly settings: RuntimeSettings;
+  readonly settings: SourceSettings;
   readonly random: () => number;
   readonly sleep: (ms: number) => Promise<unknown>;
 }

@@ -5,7 +5,7 @@ import type { Inquiry } from "../operators/inquiry.ts";
 import { slack } from "../operators/slack.ts";
 import type { Problem } from "../problem.ts";
 import type { Departure, HeldFor, Moment, Resignation, SourceName, Status, SyncRelation } from "../resignation.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import type { SourceSettings } from "../settings-of.ts";
 import type { Keys } from "./keys.ts";
 import { lark } from "./lark.ts";
 import { wechatwork } from "./wechatwork.ts";
@@ -122,7 +122,7 @@ export interface Notice {
 
 export interface Context<S extends keyof Keys> {
   readonly keys: Keys[S];
-  readonly settings: RuntimeSettings;
+  readonly settings: SourceSettings;
   readonly now: Date;
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { abouts } from "../../lambda/resignation.ts";
-import { parseSettings, warningsOf } from "../../lib/settings.ts";
+import { abouts } from "../../lambda/settings.ts";
+import { parseSettings } from "../../lib/settings.ts";
+import { warningsOf } from "../../lib/warnings.ts";
 
 const genauth = { host: "https://api.genauth.ai", userPoolId: "pool" };
 const wrong = (props: unknown) => {
