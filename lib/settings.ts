@@ -44,7 +44,7 @@ const logDays = [
 ];
 
 /** Every setting: those of the functions, with what each must be, and those of the deployment alone. */
-const schema = z
+export const settingsSchema = z
   .strictObject({
     /** GenAuth, where people are resigned. */
     genauth: z.strictObject(
@@ -192,10 +192,10 @@ const schema = z
   );
 
 /** What an administrator decides. Everything but `genauth` has a default. */
-export type ResignWebhookProps = Fixed<z.input<typeof schema>>;
+export type ResignWebhookProps = Fixed<z.input<typeof settingsSchema>>;
 
 /** The settings with every default filled in. */
-export type Settings = z.output<typeof schema>;
+export type Settings = z.output<typeof settingsSchema>;
 
 /** The same, unchanged by us: lists that a program keeps as constants are taken, too. */
 type Fixed<T> = T extends readonly (infer Item)[]
@@ -226,7 +226,7 @@ function whyUnmatched(
  * that the settings stand in.
  */
 export function parseSettings(props: unknown, where = 'cdk.json, context "resignWebhook"'): Settings {
-  const parsed = schema.safeParse(props);
+  const parsed = settingsSchema.safeParse(props);
   if (parsed.success) return parsed.data;
   const lines = parsed.error.issues.map(({ path, message }) => `  resignWebhook.${path.join(".")}: ${message}`);
   throw new Error(`The settings (${where}) are wrong:\n${lines.join("\n")}`);
