@@ -69,7 +69,7 @@ export function connectForwarder(environment: NodeJS.ProcessEnv, writeLog?: (lin
   const site: Site = { name: "forwarder", environment };
   return createForwarder({
     ...connectGround(site, settingsOf.forwarder, writeLog),
-    queue: connectQueue(site, "forwardsUrl", "deadLettersUrl"),
+    queue: connectQueue(site, "FORWARDS_URL", "DEAD_LETTERS_URL"),
   });
 }
 

@@ -132,9 +132,9 @@ export function connectNotifier(environment: NodeJS.ProcessEnv, writeLog?: (line
   const site: Site = { name: "notifier", environment };
   return createNotifier({
     ...connectGround(site, settingsOf.notifier, writeLog),
-    ledger: createLedger(connectTable(site, "ledgerTable")),
-    queue: connectQueue(site, "noticesUrl", "deadLettersUrl"),
-    targets: connectSecret(site, "targetsSecretId", parseTargets),
+    ledger: createLedger(connectTable(site, "LEDGER_TABLE")),
+    queue: connectQueue(site, "NOTICES_URL", "DEAD_LETTERS_URL"),
+    targets: connectSecret(site, "TARGETS_SECRET_ID", parseTargets),
   });
 }
 

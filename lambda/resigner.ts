@@ -78,12 +78,12 @@ export function createResigner(parts: ResignerParts) {
 export function connectResigner(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const site: Site = { name: "resigner", environment };
   const ground = connectGround(site, settingsOf.resigner, writeLog);
-  const secret = connectSecret(site, "tokenSecretId", parseToken);
+  const secret = connectSecret(site, "TOKEN_SECRET_ID", parseToken);
   return createResigner({
     ...ground,
-    ledger: createLedger(connectTable(site, "ledgerTable")),
-    queue: connectQueue(site, "queueUrl", "deadLettersUrl"),
-    notices: connectQueue(site, "noticesUrl"),
+    ledger: createLedger(connectTable(site, "LEDGER_TABLE")),
+    queue: connectQueue(site, "QUEUE_URL", "DEAD_LETTERS_URL"),
+    notices: connectQueue(site, "NOTICES_URL"),
     genauth: createGenAuth({ ...ground.settings.genauth, secret, now: ground.now }),
     newOwner: randomUUID,
   });

@@ -16,7 +16,6 @@ import { createRespond, type RespondParts } from "./intake/respond.ts";
 import { countUnreadable, isUnreadable } from "./log.ts";
 import { malformed, Problem } from "./problem.ts";
 import type { SourceName } from "./resignation.ts";
-import { variables } from "./settings.ts";
 import * as settingsOf from "./settings-of.ts";
 import { quarantineRoutes, type Received, routes } from "./sources/index.ts";
 import { type KeyRing, parseKeys } from "./sources/keys.ts";
@@ -127,11 +126,11 @@ export function connectReverifier(environment: NodeJS.ProcessEnv, writeLog?: (li
   const ground = connectGround(site, settingsOf.reverifier, writeLog);
   return createReverifier({
     ...ground,
-    ledger: createLedger(connectTable(site, "ledgerTable")),
-    quarantine: createQuarantine({ ...ground, ...connectTable(site, "quarantineTable") }),
-    queue: connectQueue(site, "queueUrl"),
-    forwards: environment[variables.forwardsUrl] ? connectQueue(site, "forwardsUrl") : undefined,
-    keys: connectSecret(site, "keysSecretId", parseKeys),
+    ledger: createLedger(connectTable(site, "LEDGER_TABLE")),
+    quarantine: createQuarantine({ ...ground, ...connectTable(site, "QUARANTINE_TABLE") }),
+    queue: connectQueue(site, "QUEUE_URL"),
+    forwards: environment.FORWARDS_URL ? connectQueue(site, "FORWARDS_URL") : undefined,
+    keys: connectSecret(site, "KEYS_SECRET_ID", parseKeys),
   });
 }
 

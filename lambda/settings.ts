@@ -2,23 +2,24 @@
 import * as z from "zod/mini";
 
 /** The environment variables through which the stack tells the functions where things are. Declared only here. */
-export const variables = {
-  settings: "RESIGN_SETTINGS",
-  keysSecretId: "KEYS_SECRET_ID",
-  tokenSecretId: "TOKEN_SECRET_ID",
-  ledgerTable: "LEDGER_TABLE",
-  quarantineTable: "QUARANTINE_TABLE",
-  queueUrl: "QUEUE_URL",
-  deadLettersUrl: "DEAD_LETTERS_URL",
-  noticesUrl: "NOTICES_URL",
-  forwardsUrl: "FORWARDS_URL",
-  targetsSecretId: "TARGETS_SECRET_ID",
-} as const;
+export type Variable =
+  | "RESIGN_SETTINGS"
+  | "KEYS_SECRET_ID"
+  | "TOKEN_SECRET_ID"
+  | "LEDGER_TABLE"
+  | "QUARANTINE_TABLE"
+  | "QUEUE_URL"
+  | "DEAD_LETTERS_URL"
+  | "NOTICES_URL"
+  | "FORWARDS_URL"
+  | "TARGETS_SECRET_ID";
+
+export type Environment = Readonly<Partial<Record<Variable, string>>>;
 
 /** Throws an error that names the variable when it is missing: the function was not deployed by this stack. */
-export function readVariable(environment: NodeJS.ProcessEnv, name: keyof typeof variables): string {
-  const value = environment[variables[name]];
-  if (!value) throw new Error(`The environment variable ${variables[name]} is not set`);
+export function readVariable(environment: NodeJS.ProcessEnv, name: Variable): string {
+  const value = environment[name];
+  if (!value) throw new Error(`The environment variable ${name} is not set`);
   return value;
 }
 

@@ -138,9 +138,9 @@ export function connectSweep(environment: NodeJS.ProcessEnv, writeLog?: (line: s
   const site: Site = { name: "sweep", environment };
   return createSweep({
     ...connectGround(site, settingsOf.sweep, writeLog),
-    ledger: createLedger(connectTable(site, "ledgerTable")),
-    queue: connectQueue(site, "queueUrl"),
-    notices: connectQueue(site, "noticesUrl"),
+    ledger: createLedger(connectTable(site, "LEDGER_TABLE")),
+    queue: connectQueue(site, "QUEUE_URL"),
+    notices: connectQueue(site, "NOTICES_URL"),
   });
 }
 

@@ -11,7 +11,6 @@ import { receive } from "./intake/receive.ts";
 import { createRespond, type RespondParts } from "./intake/respond.ts";
 import { traceOf } from "./log.ts";
 import { Problem, unreadable } from "./problem.ts";
-import { variables } from "./settings.ts";
 import * as settingsOf from "./settings-of.ts";
 import { routes, type Source } from "./sources/index.ts";
 import { type KeyRing, parseKeys } from "./sources/keys.ts";
@@ -135,11 +134,11 @@ export function connectWebhook(environment: NodeJS.ProcessEnv, writeLog?: (line:
   const ground = connectGround(site, settingsOf.webhook, writeLog);
   return createWebhook({
     ...ground,
-    ledger: createLedger(connectTable(site, "ledgerTable")),
-    quarantine: createQuarantine({ ...ground, ...connectTable(site, "quarantineTable") }),
-    queue: connectQueue(site, "queueUrl"),
-    forwards: environment[variables.forwardsUrl] ? connectQueue(site, "forwardsUrl") : undefined,
-    keys: connectSecret(site, "keysSecretId", parseKeys),
+    ledger: createLedger(connectTable(site, "LEDGER_TABLE")),
+    quarantine: createQuarantine({ ...ground, ...connectTable(site, "QUARANTINE_TABLE") }),
+    queue: connectQueue(site, "QUEUE_URL"),
+    forwards: environment.FORWARDS_URL ? connectQueue(site, "FORWARDS_URL") : undefined,
+    keys: connectSecret(site, "KEYS_SECRET_ID", parseKeys),
   });
 }
 

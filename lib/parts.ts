@@ -18,7 +18,7 @@ import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 import type { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
 import { placeholder } from "../lambda/secrets.ts";
-import { variables } from "../lambda/settings.ts";
+import type { Environment } from "../lambda/settings.ts";
 import * as settingsOf from "../lambda/settings-of.ts";
 import { bundling } from "./bundling.ts";
 import type { Settings } from "./settings.ts";
@@ -95,7 +95,7 @@ export function partsOf(scope: Construct, settings: Settings) {
     /** A function of `lambda/<id>.ts`, with its part of the settings in its environment. */
     createFunction(
       id: Capitalize<FunctionName>,
-      environment: Record<string, string>,
+      environment: Environment,
       options: { timeoutSeconds?: number; reservedConcurrentExecutions?: number | undefined } = {},
     ): LambdaFunction {
       const { timeoutSeconds = functionTimeoutSeconds, reservedConcurrentExecutions } = options;
@@ -117,7 +117,7 @@ export function partsOf(scope: Construct, settings: Settings) {
         timeout: Duration.seconds(timeoutSeconds),
         ...(reservedConcurrentExecutions !== undefined && { reservedConcurrentExecutions }),
         ...(xRay && { tracing: Tracing.ACTIVE }),
-        environment: { [variables.settings]: settingsTextOf(name, settings), ...environment },
+        environment: { ...environment, RESIGN_SETTINGS: settingsTextOf(name, settings) } satisfies Environment,
         role,
         logGroup,
         bundling: {

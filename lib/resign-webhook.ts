@@ -6,7 +6,7 @@ import type { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
-import { variables } from "../lambda/settings.ts";
+import type { Environment } from "../lambda/settings.ts";
 import { quarantineRoutes, routes } from "../lambda/sources/index.ts";
 import { Alarms } from "./alarms.ts";
 import { createApi } from "./api.ts";
@@ -57,12 +57,12 @@ export class ResignWebhook extends Construct {
     this.queue = createQueue("Queue", { deadLetters: this.deadLetters });
     const noticesDeadLetters = createQueue("NoticesDeadLetters");
     this.notices = createQueue("Notices", { deadLetters: noticesDeadLetters });
-    const ledger = { [variables.ledgerTable]: this.ledger.tableName };
-    const queue = { [variables.queueUrl]: this.queue.queueUrl };
-    const notices = { [variables.noticesUrl]: this.notices.queueUrl };
-    const received = {
-      [variables.keysSecretId]: this.keys.secretArn,
-      [variables.quarantineTable]: this.quarantine.tableName,
+    const ledger: Environment = { LEDGER_TABLE: this.ledger.tableName };
+    const queue: Environment = { QUEUE_URL: this.queue.queueUrl };
+    const notices: Environment = { NOTICES_URL: this.notices.queueUrl };
+    const received: Environment = {
+      KEYS_SECRET_ID: this.keys.secretArn,
+      QUARANTINE_TABLE: this.quarantine.tableName,
     };
 
     const { webhookReserved, webhookProvisioned, resignerMax } = settings.concurrency;
@@ -92,10 +92,10 @@ export class ResignWebhook extends Construct {
     if (forwarding) allow(this.reverifier, ["sqs:SendMessage"], forwarding.queue.queueArn);
 
     this.resigner = createFunction("Resigner", {
-      [variables.tokenSecretId]: this.token.secretArn,
+      TOKEN_SECRET_ID: this.token.secretArn,
       ...ledger,
       ...queue,
-      [variables.deadLettersUrl]: this.deadLetters.queueUrl,
+      DEAD_LETTERS_URL: this.deadLetters.queueUrl,
       ...notices,
     });
     allow(this.resigner, ["secretsmanager:GetSecretValue"], this.token.secretArn);
@@ -110,10 +110,10 @@ export class ResignWebhook extends Construct {
     feed(this.resigner, this.queue, { batchSize: 10, maxConcurrency: resignerMax });
 
     this.notifier = createFunction("Notifier", {
-      [variables.targetsSecretId]: this.targets.secretArn,
+      TARGETS_SECRET_ID: this.targets.secretArn,
       ...ledger,
       ...notices,
-      [variables.deadLettersUrl]: noticesDeadLetters.queueUrl,
+      DEAD_LETTERS_URL: noticesDeadLetters.queueUrl,
     });
     allow(this.notifier, ["secretsmanager:GetSecretValue"], this.targets.secretArn);
     allow(this.notifier, ["dynamodb:GetItem"], this.ledger.tableArn);
@@ -165,10 +165,10 @@ export class ResignWebhook extends Construct {
   private createForwarding({ createQueue, createFunction, feed }: ReturnType<typeof partsOf>) {
     const deadLetters = createQueue("ForwardsDeadLetters", { isFifo: true });
     const queue = createQueue("Forwards", { deadLetters, isFifo: true });
-    const environment = { [variables.forwardsUrl]: queue.queueUrl };
+    const environment: Environment = { FORWARDS_URL: queue.queueUrl };
     const forwarder = createFunction("Forwarder", {
       ...environment,
-      [variables.deadLettersUrl]: deadLetters.queueUrl,
+      DEAD_LETTERS_URL: deadLetters.queueUrl,
     });
     allow(forwarder, ["sqs:ChangeMessageVisibility"], queue.queueArn);
     allow(forwarder, ["sqs:SendMessage"], deadLetters.queueArn);

@@ -7,7 +7,7 @@ import { connectForwarder } from "../lambda/forwarder.ts";
 import { connectNotifier } from "../lambda/notifier.ts";
 import { connectResigner } from "../lambda/resigner.ts";
 import { connectReverifier } from "../lambda/reverifier.ts";
-import { variables } from "../lambda/settings.ts";
+import type { Environment } from "../lambda/settings.ts";
 import { quarantineRoutes, routes } from "../lambda/sources/index.ts";
 import { connectSweep } from "../lambda/sweep.ts";
 import { connectWebhook } from "../lambda/webhook.ts";
@@ -121,17 +121,17 @@ export async function startStack(options: {
   const noticesUrl = aws.createQueue(`${name}-notices`, 120);
   const forwardsUrl = aws.createQueue(`${name}-forwards.fifo`, 120);
   const environment = {
-    [variables.settings]: JSON.stringify(parsed),
-    [variables.keysSecretId]: `${name}/keys`,
-    [variables.tokenSecretId]: `${name}/token`,
-    [variables.ledgerTable]: tables.ledger,
-    [variables.quarantineTable]: tables.quarantine,
-    [variables.queueUrl]: queueUrl,
-    [variables.deadLettersUrl]: deadLettersUrl,
-    [variables.noticesUrl]: noticesUrl,
-    [variables.targetsSecretId]: `${name}/targets`,
-    [variables.forwardsUrl]: forwardsUrl,
-  };
+    RESIGN_SETTINGS: JSON.stringify(parsed),
+    KEYS_SECRET_ID: `${name}/keys`,
+    TOKEN_SECRET_ID: `${name}/token`,
+    LEDGER_TABLE: tables.ledger,
+    QUARANTINE_TABLE: tables.quarantine,
+    QUEUE_URL: queueUrl,
+    DEAD_LETTERS_URL: deadLettersUrl,
+    NOTICES_URL: noticesUrl,
+    TARGETS_SECRET_ID: `${name}/targets`,
+    FORWARDS_URL: forwardsUrl,
+  } satisfies Environment;
 
   const webhook = connectWebhook(environment, writeLog);
   const reverifier = connectReverifier(environment, writeLog);
@@ -139,7 +139,7 @@ export async function startStack(options: {
   const notifier = connectNotifier(environment, writeLog);
   const sweep = connectSweep(environment, writeLog);
   const forwarder = connectForwarder(
-    { ...environment, [variables.deadLettersUrl]: aws.createQueue(`${name}-forwards-dead.fifo`, 30) },
+    { ...environment, DEAD_LETTERS_URL: aws.createQueue(`${name}-forwards-dead.fifo`, 30) },
     writeLog,
   );
   const front = await startHttpFront(

@@ -5,11 +5,9 @@ import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type * as z from "zod/mini";
 import { createLog } from "../log.ts";
-import { readVariable, type variables } from "../settings.ts";
+import { readVariable, type Variable } from "../settings.ts";
 import { createQueue } from "./queue.ts";
 import { cachedSecret } from "./secret.ts";
-
-type Variable = keyof typeof variables;
 
 /** A function that is being put together. */
 export interface Site {
@@ -24,7 +22,7 @@ export const connectGround = <Part extends z.ZodMiniType>(
   part: () => Part,
   writeLog?: (line: string) => void,
 ) => ({
-  settings: part().parse(JSON.parse(readVariable(environment, "settings"))),
+  settings: part().parse(JSON.parse(readVariable(environment, "RESIGN_SETTINGS"))),
   log: createLog(name, writeLog),
   now: () => new Date(),
   random: Math.random,

@@ -5,7 +5,6 @@ import { Template } from "aws-cdk-lib/assertions";
 import { describe, expect, test } from "vitest";
 import type * as z from "zod/mini";
 import { connectGround } from "../../lambda/aws/connect.ts";
-import { variables } from "../../lambda/settings.ts";
 import * as settingsOf from "../../lambda/settings-of.ts";
 import { ResignWebhookStack } from "../../lib/resign-webhook.ts";
 import { parseSettings } from "../../lib/settings.ts";
@@ -49,7 +48,7 @@ test("each function's environment holds exactly the settings that it reads, as t
   );
   const given: Record<string, object> = {};
   for (const { Properties } of Object.values(found)) {
-    const text: string = Properties.Environment.Variables[variables.settings];
+    const text: string = Properties.Environment.Variables.RESIGN_SETTINGS;
     const [, id = ""] = /ResignWebhook(\w+)Role/.exec(JSON.stringify(Properties.Role)) ?? [];
     given[id.toLowerCase()] = Object.fromEntries(flatten(JSON.parse(text)));
   }
@@ -62,7 +61,7 @@ describe.each(Object.entries(former))("a function of today reads the settings of
   const all = new Map<string, unknown>([["genauth.settleSeconds", 30], ...flatten(settings)]);
 
   test.each(functions)("%s", (name, part) => {
-    const environment = { [variables.settings]: JSON.stringify(settings) };
+    const environment = { RESIGN_SETTINGS: JSON.stringify(settings) };
     const read = connectGround({ name, environment }, part, () => {}).settings;
     const expected = reads[name].filter((key) => all.has(key)).map((key) => [key, all.get(key)]);
     expect(Object.fromEntries(flatten(read))).toEqual(Object.fromEntries(expected));
