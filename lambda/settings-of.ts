@@ -15,14 +15,29 @@ import {
   wechatwork,
 } from "./settings.ts";
 
+type Shape = z.core.$ZodLooseShape;
+type Given<S extends Shape> = { [Name in keyof S]: S[Name] extends z.ZodMiniDefault<infer Inner> ? Inner : S[Name] };
+
+/**
+ * Settings that must be there. The stack puts every default in, so one that is missing is a mistake; its default could
+ * let somebody go who is protected.
+ */
+function given<S extends Shape>(section: S) {
+  const fields = Object.entries(section as Record<string, z.ZodMiniType>).map(([name, field]) => [
+    name,
+    field instanceof z.ZodMiniDefault ? field.def.innerType : field,
+  ]);
+  return z.object(Object.fromEntries(fields) as Given<S>);
+}
+
 export const webhook = () => {
   const { command, appId, replyHosts } = slack();
-  return z.object({
+  return given({
     ...orders(),
-    lark: z.object(lark()),
-    wechatwork: z.object(wechatwork()),
-    operators: z.object(operators()),
-    slack: z.object({ command, appId, replyHosts }),
+    lark: given(lark()),
+    wechatwork: given(wechatwork()),
+    operators: given(operators()),
+    slack: given({ command, appId, replyHosts }),
   });
 };
 
@@ -31,25 +46,26 @@ export const reverifier = webhook;
 
 export const resigner = () => {
   const { replyHosts, secondOperator } = slack();
-  return z.object({
+  return given({
     ...departures(),
+    // `settleSeconds` has its default: it is missing where the function was deployed before 0.1.0.
     genauth: z.object(genauth()),
-    brake: z.object(brake()),
-    retry: z.object(retry()),
-    notices: z.object({ about: notices().about }),
-    slack: z.object({ replyHosts, secondOperator }),
+    brake: given(brake()),
+    retry: given(retry()),
+    notices: given({ about: notices().about }),
+    slack: given({ replyHosts, secondOperator }),
   });
 };
 
-export const notifier = () => z.object({ notices: z.object(notices()) });
+export const notifier = () => given({ notices: given(notices()) });
 
-export const sweep = () => z.object({ ...silence(), notices: z.object({ about: notices().about }) });
+export const sweep = () => given({ ...silence(), notices: given({ about: notices().about }) });
 
 export const forwarder = () =>
-  z.object({
+  given({
     ...forwarding(),
-    lark: z.object({ forwardTo: lark().forwardTo }),
-    wechatwork: z.object({ forwardTo: wechatwork().forwardTo }),
+    lark: given({ forwardTo: lark().forwardTo }),
+    wechatwork: given({ forwardTo: wechatwork().forwardTo }),
   });
 
 /** What a source reads a request with. */

@@ -27,8 +27,7 @@ export function readVariable(environment: NodeJS.ProcessEnv, name: Variable): st
 // what only a deployment needs and refuses what is wrong; `settings-of.ts` says which function reads which of them.
 // docs/settings.md is made from these comments. They are functions so that a bundle has only those that it calls.
 //
-// While a version deploys, a function may find the environment of the version before: what is unknown in it is ignored,
-// and what is new has its default.
+// While a version deploys, a function may find the environment of the version before: what is unknown in it is ignored.
 
 const number = (value: number) => z._default(z.number(), value);
 const flag = (value: boolean) => z._default(z.boolean(), value);
