@@ -178,7 +178,7 @@ export const settingsSchema = z
   .check(
     z.superRefine(({ lark, wechatwork, forwardToPrivate }, context) => {
       for (const [name, { forwardTo: address }] of Object.entries({ lark, wechatwork })) {
-        if (forwardToPrivate || !address || !isPrivate(new URL(address).hostname.replace(/^\[|\]$/g, ""))) continue;
+        if (forwardToPrivate || !address || !isPrivateAddress(address)) continue;
         const message = "is a private address: where that is meant, set forwardToPrivate";
         context.addIssue({ code: "custom", path: [name, "forwardTo"], message });
       }
@@ -231,6 +231,10 @@ export function parseSettings(props: unknown, where = 'cdk.json, context "resign
   const lines = parsed.error.issues.map(({ path, message }) => `  resignWebhook.${path.join(".")}: ${message}`);
   throw new Error(`The settings (${where}) are wrong:\n${lines.join("\n")}`);
 }
+
+/** Whether an address names a private host. One that is no address at all is refused by its form. */
+const isPrivateAddress = (address: string) =>
+  URL.canParse(address) && isPrivate(new URL(address).hostname.replace(/^\[|\]$/g, ""));
 
 /** Whether a token or people's data may be sent there: over TLS, or to this machine. */
 function isSafeAddress(address: string, mayHavePath = false): boolean {

@@ -129,6 +129,8 @@ describe("a wrong setting is named, with what is wrong", () => {
     [{ genauth, alarmEmail: "nobody" }, "resignWebhook.alarmEmail"],
     [{ genauth, dryrun: true }, "dryrun"],
     [{ genauth, lark: { forwardTo: "http://sync.example.com" } }, "resignWebhook.lark.forwardTo: must be https://…"],
+    // Before: "Invalid URL", and nothing of where.
+    [{ genauth, lark: { forwardTo: "sync.example.com" } }, "resignWebhook.lark.forwardTo: must be https://…"],
     [{ genauth, lark: { forwardTo: "https://10.0.0.1/hook" } }, "resignWebhook.lark.forwardTo: is a private address"],
     [{ genauth, domain: { name: "hook.example.com" } }, "resignWebhook.domain: needs certificateArn, or hostedZone"],
     [{ genauth, concurrency: { resignerMax: 1 } }, "resignWebhook.concurrency.resignerMax"],
