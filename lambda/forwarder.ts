@@ -1,14 +1,15 @@
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import type * as z from "zod/mini";
 import { atFirstCall, connectGround, connectQueue, type Site } from "./aws/connect.ts";
 import type { Queue } from "./aws/queue.ts";
 import { post } from "./intake/delivery.ts";
 import { parseForward } from "./intake/forward.ts";
 import { kindOf, type Log } from "./log.ts";
-import type { RuntimeSettings } from "./settings.ts";
+import * as settingsOf from "./settings-of.ts";
 
 export interface ForwarderParts {
   readonly queue: Pick<Queue, "delay" | "bury">;
-  readonly settings: Pick<RuntimeSettings, "lark" | "wechatwork" | "forwardToPrivate">;
+  readonly settings: z.output<ReturnType<typeof settingsOf.forwarder>>;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -67,8 +68,8 @@ export function createForwarder({ queue, settings, log, now }: ForwarderParts) {
 export function connectForwarder(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const site: Site = { name: "forwarder", environment };
   return createForwarder({
-    ...connectGround(site, writeLog),
-    queue: connectQueue(site, "forwardsUrl", "deadLettersUrl"),
+    ...connectGround(site, settingsOf.forwarder, writeLog),
+    queue: connectQueue(site, "FORWARDS_URL", "DEAD_LETTERS_URL"),
   });
 }
 

@@ -8,13 +8,13 @@ import { countUnreadable, isUnreadable, kindOf, type Log, traceOf } from "./log.
 import { isTaken, type Post, type TargetName, type Told, toPosts } from "./notices/notices.ts";
 import { parseTargets, type TargetRing } from "./notices/targets.ts";
 import { isUrgent, type Notice, noticeSchema } from "./resignation.ts";
-import type { RuntimeSettings } from "./settings.ts";
+import * as settingsOf from "./settings-of.ts";
 
 export interface NotifierParts {
   readonly ledger: Pick<Ledger, "get">;
   readonly queue: Pick<Queue, "sendLater" | "bury">;
   readonly targets: CachedSecret<TargetRing>;
-  readonly settings: RuntimeSettings;
+  readonly settings: z.output<ReturnType<typeof settingsOf.notifier>>;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -131,10 +131,10 @@ function readMessage(body: string): z.infer<typeof messageSchema> | undefined {
 export function connectNotifier(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const site: Site = { name: "notifier", environment };
   return createNotifier({
-    ...connectGround(site, writeLog),
-    ledger: createLedger(connectTable(site, "ledgerTable")),
-    queue: connectQueue(site, "noticesUrl", "deadLettersUrl"),
-    targets: connectSecret(site, "targetsSecretId", parseTargets),
+    ...connectGround(site, settingsOf.notifier, writeLog),
+    ledger: createLedger(connectTable(site, "LEDGER_TABLE")),
+    queue: connectQueue(site, "NOTICES_URL", "DEAD_LETTERS_URL"),
+    targets: connectSecret(site, "TARGETS_SECRET_ID", parseTargets),
   });
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
+import { abouts } from "./settings.ts";
 import { type SourceName, sourceNames } from "./sources/names.ts";
 
 declare const synced: unique symbol;
@@ -67,22 +68,6 @@ const shownSchema = z.object({
   former: z.optional(z.string()),
 });
 export type Shown = z.infer<typeof shownSchema>;
-
-/** What people are told of. A brake's alert carries the brake event's id, `alive` a week, the others a resignation's. */
-export const abouts = [
-  "resigned",
-  "suspended",
-  "held",
-  "failed",
-  "not_found",
-  "called_off",
-  "given_back",
-  "returned_scheduled",
-  "brake_tripped",
-  "alive",
-  "back_after_resigned",
-  "not_given_back",
-] as const;
 
 /** A notice that is owed: written together with its cause, removed when the queue has it. */
 export const noticeSchema = z.object({

@@ -11,6 +11,7 @@ import { createLedger } from "./ledger.ts";
 import { countUnreadable, isUnreadable, nameOf, traceOf } from "./log.ts";
 import { isInquiryId, isOwedReplyId } from "./operators/inquiry.ts";
 import { answerInquiry, postOwedReply, tellOutcome } from "./operators/slack-reply.ts";
+import * as settingsOf from "./settings-of.ts";
 
 export interface ResignerParts extends TurnParts {
   readonly queue: Pick<Queue, "delay" | "bury">;
@@ -76,13 +77,13 @@ export function createResigner(parts: ResignerParts) {
 /** Builds the function from its environment. */
 export function connectResigner(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const site: Site = { name: "resigner", environment };
-  const ground = connectGround(site, writeLog);
-  const secret = connectSecret(site, "tokenSecretId", parseToken);
+  const ground = connectGround(site, settingsOf.resigner, writeLog);
+  const secret = connectSecret(site, "TOKEN_SECRET_ID", parseToken);
   return createResigner({
     ...ground,
-    ledger: createLedger(connectTable(site, "ledgerTable")),
-    queue: connectQueue(site, "queueUrl", "deadLettersUrl"),
-    notices: connectQueue(site, "noticesUrl"),
+    ledger: createLedger(connectTable(site, "LEDGER_TABLE")),
+    queue: connectQueue(site, "QUEUE_URL", "DEAD_LETTERS_URL"),
+    notices: connectQueue(site, "NOTICES_URL"),
     genauth: createGenAuth({ ...ground.settings.genauth, secret, now: ground.now }),
     newOwner: randomUUID,
   });

@@ -1,3 +1,4 @@
+import type * as z from "zod/mini";
 import { atFirstCall, connectGround, connectQueue, connectTable, type Site } from "./aws/connect.ts";
 import type { Queue } from "./aws/queue.ts";
 import type { Position } from "./aws/resignations.ts";
@@ -5,13 +6,13 @@ import { silences } from "./intake/pulse.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { countUnreadable, type Log } from "./log.ts";
 import { later, type Resignation, type Status, sweepAfterSeconds } from "./resignation.ts";
-import type { RuntimeSettings } from "./settings.ts";
+import * as settingsOf from "./settings-of.ts";
 
 export interface SweepParts {
   readonly ledger: Pick<Ledger, "due" | "postpone" | "readLife" | "isFirstUse" | "list">;
   readonly queue: Pick<Queue, "send">;
   readonly notices: Pick<Queue, "send">;
-  readonly settings: Pick<RuntimeSettings, "silenceDays" | "notices">;
+  readonly settings: z.output<ReturnType<typeof settingsOf.sweep>>;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -137,10 +138,10 @@ function mondayOf(day: Date): string {
 export function connectSweep(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const site: Site = { name: "sweep", environment };
   return createSweep({
-    ...connectGround(site, writeLog),
-    ledger: createLedger(connectTable(site, "ledgerTable")),
-    queue: connectQueue(site, "queueUrl"),
-    notices: connectQueue(site, "noticesUrl"),
+    ...connectGround(site, settingsOf.sweep, writeLog),
+    ledger: createLedger(connectTable(site, "LEDGER_TABLE")),
+    queue: connectQueue(site, "QUEUE_URL"),
+    notices: connectQueue(site, "NOTICES_URL"),
   });
 }
 

@@ -9,11 +9,13 @@ import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { receiveWith } from "../lambda/intake/receive.ts";
-import { abouts, holds } from "../lambda/resignation.ts";
+import { holds } from "../lambda/resignation.ts";
+import { abouts } from "../lambda/settings.ts";
 import { orders } from "../lambda/sources/orders.ts";
 import { ResignWebhookStack } from "../lib/resign-webhook.ts";
 import { parseSettings } from "../lib/settings.ts";
 import { drawPicture, pictureFile } from "../local/picture.ts";
+import { drawSettings, settingsFile } from "../local/settings-page.ts";
 import { newApiSecret } from "../local/stack.ts";
 import { gist, routes, settings, toRequest } from "./parts.ts";
 
@@ -39,6 +41,10 @@ test("docs/settings.md names every setting with its default", () => {
     if (name.startsWith("genauth.")) expect(rows.has(name)).toBe(true);
     else expect([name, rows.get(name)]).toEqual([name, JSON.stringify(value)]);
   }
+});
+
+test("docs/settings.md is made from the declaration of the settings (npm run settings)", () => {
+  expect(read(settingsFile)).toBe(drawSettings());
 });
 
 test("docs/runbook.md has a chapter for every alarm", () => {

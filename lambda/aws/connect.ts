@@ -3,12 +3,11 @@ import { setTimeout as wait } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
+import type * as z from "zod/mini";
 import { createLog } from "../log.ts";
-import { readSettings, readVariable, type variables } from "../settings.ts";
+import { readVariable, type Variable } from "../settings.ts";
 import { createQueue } from "./queue.ts";
 import { cachedSecret } from "./secret.ts";
-
-type Variable = keyof typeof variables;
 
 /** A function that is being put together. */
 export interface Site {
@@ -17,9 +16,13 @@ export interface Site {
   readonly environment: NodeJS.ProcessEnv;
 }
 
-/** What every function has: its settings, a log, a clock and chance. */
-export const connectGround = ({ name, environment }: Site, writeLog?: (line: string) => void) => ({
-  settings: readSettings(environment),
+/** What every function has: its part of the settings, a log, a clock and chance. */
+export const connectGround = <Part extends z.ZodMiniType>(
+  { name, environment }: Site,
+  part: () => Part,
+  writeLog?: (line: string) => void,
+) => ({
+  settings: part().parse(JSON.parse(readVariable(environment, "RESIGN_SETTINGS"))),
   log: createLog(name, writeLog),
   now: () => new Date(),
   random: Math.random,

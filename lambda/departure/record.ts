@@ -13,14 +13,14 @@ import {
   type Status,
   sweepAfterSeconds,
 } from "../resignation.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import type { ResignerSettings } from "../settings-of.ts";
 import type { BrakeName } from "./brake.ts";
 import { forgetAlerts } from "./brake.ts";
 
 export interface RecordParts {
   readonly ledger: Ledger;
   readonly notices: Pick<Queue, "send">;
-  readonly settings: Pick<RuntimeSettings, "notices">;
+  readonly settings: Pick<ResignerSettings, "notices">;
   readonly log: Log;
   readonly now: () => Date;
   readonly random: () => number;

@@ -1,7 +1,7 @@
 import type { Queue } from "../aws/queue.ts";
 import { byRelation, byUserId, type GenAuth } from "../genauth/genauth.ts";
 import { isFinal, type Resignation } from "../resignation.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import type { ResignerSettings } from "../settings-of.ts";
 import { type InTurn, takePlace, takeReturnPlace } from "./brake.ts";
 import { type Concluded, createCall } from "./call.ts";
 import { createConclusions } from "./conclude.ts";
@@ -21,7 +21,7 @@ import { endSessions } from "./sessions.ts";
 export interface TurnParts extends RecordParts {
   readonly queue: Pick<Queue, "bury">;
   readonly genauth: GenAuth;
-  readonly settings: RuntimeSettings;
+  readonly settings: ResignerSettings;
   readonly newOwner: () => string;
 }
 

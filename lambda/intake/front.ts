@@ -11,7 +11,7 @@ import { createHearing } from "./pulse.ts";
 import type { Quarantine } from "./quarantine.ts";
 import { type ReceiveParts, receive } from "./receive.ts";
 
-export interface FrontParts extends ReceiveParts, PassOnParts {
+export interface FrontParts<S> extends ReceiveParts<S>, Omit<PassOnParts, "settings"> {
   readonly ledger: Pick<Ledger, "readLife" | "noteLife" | "noteRefusal" | "noteUrlCheck">;
   readonly quarantine: Pick<Quarantine, "keepRefused" | "keepAuthentic">;
   readonly sleep: (ms: number) => Promise<unknown>;
@@ -24,12 +24,12 @@ export type Sign = "life" | "url_check" | "none";
  * What a function behind API Gateway does around its own work: finds the route's source, verifies the request, notes
  * that the source was heard, keeps what was refused and may be a departure, and turns every error into an answer.
  */
-export function createFront<R>(
-  parts: FrontParts,
+export function createFront<R, S extends PassOnParts["settings"]>(
+  parts: FrontParts<S>,
   work: {
-    readonly routes: ReadonlyMap<string, Source<R>>;
+    readonly routes: ReadonlyMap<string, Source<R, S>>;
     readonly signIn: (said: R) => Sign;
-    readonly answer: (said: R, source: Source<R>, request: Request) => Promise<Answer>;
+    readonly answer: (said: R, source: Source<R, S>, request: Request) => Promise<Answer>;
   },
 ) {
   const { keys, quarantine, log, sleep } = parts;
@@ -71,13 +71,13 @@ export function createFront<R>(
     });
 
   /** Answers where the source's keys are there, and otherwise as any request to it is refused. */
-  function answerWhereOn(source: Source<R>, request: Request, unsigned: Answer): Promise<Answer> {
+  function answerWhereOn(source: Source<R, S>, request: Request, unsigned: Answer): Promise<Answer> {
     const route = verified({ verify: () => unsigned, read: (answer) => answer });
     return receive(parts, { ...source, routes: { [request.route]: route } }, request);
   }
 
   /** A sender's event may be as large as the gateway takes. One that is larger is kept without its body, and told. */
-  async function readWhole(source: Source<R>, event: APIGatewayProxyEventV2): Promise<Request> {
+  async function readWhole(source: Source<R, S>, event: APIGatewayProxyEventV2): Promise<Request> {
     const isSender = source.kept?.route === event.routeKey && source.tellsEverything === true;
     try {
       return toRequest(event, isSender ? maxEventBytes : undefined);
@@ -92,7 +92,7 @@ export function createFront<R>(
   }
 
   /** Keeps what was refused, if other keys may make a proof of it. In time, or not at all: the sender waits. */
-  async function keepRefused(source: Source<R>, request: Request, error: unknown): Promise<void> {
+  async function keepRefused(source: Source<R, S>, request: Request, error: unknown): Promise<void> {
     if (!(error instanceof Problem) || source.kept?.route !== request.route) return;
     // An order's caller sees the 400; a directory's event would be gone after its last try.
     if (error.code === "malformed" && source.tellsEverything) {

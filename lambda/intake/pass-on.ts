@@ -1,7 +1,7 @@
 import type { Queue } from "../aws/queue.ts";
 import type { Request } from "../http.ts";
 import type { Log } from "../log.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import type { WebhookSettings } from "../settings-of.ts";
 import { isDirectory } from "../sources/names.ts";
 import type { Source } from "../sources/source.ts";
 import { toForward } from "./forward.ts";
@@ -9,7 +9,7 @@ import { toForward } from "./forward.ts";
 export interface PassOnParts {
   /** Where a source's second listener is served from; absent where there is none. */
   readonly forwards: Pick<Queue, "sendInOrder"> | undefined;
-  readonly settings: RuntimeSettings;
+  readonly settings: WebhookSettings;
   readonly log: Log;
   readonly now: () => Date;
 }

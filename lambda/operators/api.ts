@@ -4,6 +4,7 @@ import { type Answer, json, parseQuery } from "../http.ts";
 import { countUnreadable } from "../log.ts";
 import { malformed } from "../problem.ts";
 import { holds, operatorView, type Status, statuses, view } from "../resignation.ts";
+import type { DeskSettings } from "../settings-of.ts";
 import { isAbsent, orMalformed, readObject, readReason } from "../sources/json-body.ts";
 import { isOutOfRange } from "../sources/moment.ts";
 import { type Context, defineSource, verified } from "../sources/source.ts";
@@ -18,11 +19,11 @@ import {
 import { type ActName, findOrThrow, list as listPage, operate } from "./operate.ts";
 import type { Desk, Work } from "./work.ts";
 
-type OperatorContext = Omit<Context<Callers>, "keys">;
+type OperatorContext = Omit<Context<Callers, DeskSettings>, "keys">;
 
 const signed = (read: (proven: Signed, context: OperatorContext) => Work) =>
   verified({
-    verify: (request, { keys, now }: Context<Callers>) => verifyCaller(request, keys, now),
+    verify: (request, { keys, now }: Context<Callers, DeskSettings>) => verifyCaller(request, keys, now),
     read,
   });
 
@@ -33,7 +34,7 @@ const byOperator = (read: (proven: Signed, context: OperatorContext) => Work) =>
     return read(proven, context);
   });
 
-export const api = defineSource<Callers, Work>({
+export const api = defineSource<Callers, Work, DeskSettings>({
   section: "api",
   readKeys: readCallers,
   routes: {

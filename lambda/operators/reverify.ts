@@ -5,6 +5,7 @@ import { receiveWith } from "../intake/receive.ts";
 import { type TakeParts, take } from "../intake/take.ts";
 import { countUnreadable, isUnreadable } from "../log.ts";
 import { malformed, Problem } from "../problem.ts";
+import type { DeskSettings } from "../settings-of.ts";
 import { senderRoutes } from "../sources/index.ts";
 import type { KeyRing } from "../sources/keys.ts";
 import type { SourceName } from "../sources/names.ts";
@@ -13,7 +14,8 @@ import type { Event } from "../sources/source.ts";
 /** The operators' look at the quarantine: what was refused, counted, and once more with the keys of today. */
 export type Reverify = ReturnType<typeof createReverify>;
 
-export interface ReverifyParts extends TakeParts, PassOnParts {
+export interface ReverifyParts extends TakeParts, Omit<PassOnParts, "settings"> {
+  readonly settings: DeskSettings;
   readonly quarantine: Quarantine;
   readonly keys: CachedSecret<KeyRing>;
 }

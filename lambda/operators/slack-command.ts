@@ -4,7 +4,7 @@ import { countUnreadable } from "../log.ts";
 import { escapeText } from "../notices/text.ts";
 import { malformed, Problem } from "../problem.ts";
 import { isStatus, statuses } from "../resignation.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import type { DeskSettings } from "../settings-of.ts";
 import { toInquiry } from "./inquiry.ts";
 import { type ActName, findOrThrow, list, operate } from "./operate.ts";
 import { explain, help, line, lines } from "./slack-messages.ts";
@@ -24,7 +24,7 @@ export interface Command {
 const commands: ReadonlySet<string> = new Set(["", "help", "list", "status", "approve", "cancel", "retry"]);
 
 /** Carries a command out, or asks who is meant. */
-export function carryOut(given: Command, settings: RuntimeSettings, now: Date): Work {
+export function carryOut(given: Command, settings: DeskSettings, now: Date): Work {
   const { command } = settings.slack;
   const { words, whole } = readWords(given.text, commands);
   const [first = "", ...rest] = words;
@@ -37,7 +37,7 @@ export function carryOut(given: Command, settings: RuntimeSettings, now: Date): 
 }
 
 /** Who is meant is looked up behind the queue, where GenAuth's token is: the answer comes with a card. */
-function askAbout(word: string, rest: string[], given: Command, settings: RuntimeSettings, now: Date): Work {
+function askAbout(word: string, rest: string[], given: Command, settings: DeskSettings, now: Date): Work {
   const read = readTypedId(word, settings.allowedProviders);
   if ("wrong" in read) return say(`${escapeText(read.wrong)}\n${help(settings.slack.command)}`);
   // The card carries a name: it goes to Slack and nowhere else.
@@ -53,7 +53,7 @@ function askAbout(word: string, rest: string[], given: Command, settings: Runtim
   };
 }
 
-function show(word: "list" | "status", [first = "", ...rest]: string[], settings: RuntimeSettings): Work {
+function show(word: "list" | "status", [first = "", ...rest]: string[], settings: DeskSettings): Work {
   const { command } = settings.slack;
   if (rest.length > 0) return say(`I do not know what ${shown(rest.join(" "))} is for.\n${help(command)}`);
   if (word === "list") {

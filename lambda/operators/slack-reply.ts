@@ -9,7 +9,7 @@ import { card, expired, failedLookUp, outcome, removal } from "./slack-messages.
 
 export interface ReplyParts {
   readonly ledger: Pick<Ledger, "get" | "getInquiry" | "getOwedReply" | "list">;
-  readonly settings: RuntimeSettings;
+  readonly settings: { readonly slack: Pick<RuntimeSettings["slack"], "replyHosts"> };
   readonly log: Log;
   readonly now: () => Date;
 }
