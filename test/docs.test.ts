@@ -1,7 +1,8 @@
 /** What the documents say is what the code does. */
 import { createHmac } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { basename, dirname, join } from "node:path";
 import { createContext, runInContext } from "node:vm";
 import { App } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
@@ -193,3 +194,41 @@ test("README.zh-CN.md has the chapters of README.md", () => {
   const chapters = (path: string) => read(path).match(/^## /gm)?.length;
   expect(chapters("README.zh-CN.md")).toBe(chapters("README.md"));
 });
+
+describe.each(globSync("{*,{bench,docs,lambda,test}/**/*}.md").toSorted())("%s", (page) => {
+  const text = read(page).replaceAll(/^ *```[\s\S]*?^ *```/gm, "");
+
+  test("has no link that leads nowhere", () => {
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)];
+    const broken = links.flatMap(([link, path, anchor]) => {
+      const target = path ? join(dirname(page), path) : page;
+      const isThere = existsSync(target) && (anchor === undefined || anchorsOf(target).includes(anchor));
+      return isThere ? [] : [link];
+    });
+    expect(broken).toEqual([]);
+  });
+
+  test("names no file that there is not", () => {
+    const spans = [...text.matchAll(/`([^`\n]+)`/g)].map(([, span = ""]) => span);
+    const named = spans.flatMap((span) => span.match(/(?<![\w./-])(?:[\w-]+\/)*[\w.-]+\.(?:ts|md)\b/g) ?? []);
+    const roots = [".", dirname(page)];
+    const missing = named.filter((file) =>
+      file.includes("/") ? !roots.some((root) => existsSync(join(root, file))) : !fileNames.has(file),
+    );
+    expect(missing).toEqual([]);
+  });
+});
+
+/** A page may name a file by its last part alone. */
+const fileNames = new Set(
+  globSync("{*,{bench,cli,docs,lambda,lib,local,test}/**/*}.{ts,md}").map((file) => basename(file)),
+);
+
+/** What GitHub makes of the headings of a page. */
+const anchorsOf = (page: string) =>
+  [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
