@@ -195,6 +195,14 @@ test("README.zh-CN.md has the chapters of README.md", () => {
   expect(chapters("README.zh-CN.md")).toBe(chapters("README.md"));
 });
 
+test.each(["README.md", "README.zh-CN.md"])("%s has four rows of bench/RESULTS.md at most", (page) => {
+  const figures = /<!-- made by npm run bench -->([\s\S]*)<!-- until here -->/.exec(read(page))?.[1] ?? "";
+  const rows = figures.trim().split("\n").slice(2);
+  expect(rows.length).toBeLessThanOrEqual(4);
+  const results = read("bench/RESULTS.md").split("\n");
+  expect(rows.filter((row) => !results.includes(row))).toEqual([]);
+});
+
 describe.each(globSync("{*,{bench,docs,lambda,test}/**/*}.md").toSorted())("%s", (page) => {
   const text = read(page).replaceAll(/^ *```[\s\S]*?^ *```/gm, "");
 
