@@ -203,6 +203,25 @@ test.each(["README.md", "README.zh-CN.md"])("%s has four rows of bench/RESULTS.m
   expect(rows.filter((row) => !results.includes(row))).toEqual([]);
 });
 
+test("lambda/README.md has a row for every room, with the functions that contain it", () => {
+  const [, ...bundles] = read("test/fixtures/bundles.txt").split(/^\[(?=\w+\]$)/m);
+  const filesOf = new Map(bundles.map((text) => text.split("]\n") as [string, string]));
+  // What the sweep contains of a room is there for the ledger's items.
+  const ofTheLedger = new Set(filesOf.get("sweep")?.split("\n"));
+  const functionsOf = (room: string) =>
+    [...filesOf].flatMap(([name, files]) =>
+      files.split("\n").some((file) => file.startsWith(room) && !ofTheLedger.has(file)) ? [name] : [],
+    );
+  const rows = [...read("lambda/README.md").matchAll(/^\| `(\w+\/)` \|.*\| ([\w, ]+) \|$/gm)];
+  const told = new Map(rows.map(([, room = "", functions = ""]) => [room, functions]));
+  const rooms = globSync("lambda/*/").map((path) => `${basename(path)}/`);
+  expect(rooms.length).toBeGreaterThan(5);
+  for (const room of rooms) {
+    const functions = told.get(room);
+    if (functions !== "all") expect([room, functions]).toEqual([room, functionsOf(room).join(", ")]);
+  }
+});
+
 describe.each(globSync("{*,{bench,docs,lambda,test}/**/*}.md").toSorted())("%s", (page) => {
   const text = read(page).replaceAll(/^ *```[\s\S]*?^ *```/gm, "");
 
