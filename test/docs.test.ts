@@ -42,7 +42,7 @@ test("docs/settings.md names every setting with its default", () => {
   }
 });
 
-test("docs/runbook.md has a chapter for every alarm", () => {
+test("docs/runbook.md has a chapter for every alarm, and docs/cost.md counts them", () => {
   const app = new App({ context: { "aws:cdk:bundling-stacks": [] } });
   const alarms = Template.fromStack(new ResignWebhookStack(app, "Test", { genauth })).findResources(
     "AWS::CloudWatch::Alarm",
@@ -52,6 +52,7 @@ test("docs/runbook.md has a chapter for every alarm", () => {
     const name = id.replace(/^ResignWebhookAlarms/, "").replace(/[0-9A-F]{8}$/, "");
     expect(runbook).toContain(name);
   }
+  expect(read("docs/cost.md")).toContain(`| alarms | ${Object.keys(alarms).length} × 0.10 |`);
 });
 
 test("docs/how-a-person-is-decided.md has exactly the rows of the table of decisions", () => {
