@@ -18,9 +18,10 @@ export interface Request {
 
 export type Answer = APIGatewayProxyStructuredResultV2;
 
+/** A longer order, decision or Slack request is answered 413. */
 export const maxBodyBytes = 256 * 1024;
 
-/** What API Gateway takes. A directory's event is as large as its people are many, and is not sent in parts. */
+/** API Gateway's own limit. A directory's event grows with the number of its people, and is not sent in parts. */
 export const maxEventBytes = 10 * 1024 * 1024;
 
 /** Reads API Gateway's payload format 2.0. Throws `too_large`. */
@@ -37,7 +38,7 @@ export function toRequest(event: APIGatewayProxyEventV2, maxBytes = maxBodyBytes
   };
 }
 
-/** The query's parameters, percent-decoded (a `+` stays one). Throws `malformed` where one is repeated or not decodable. */
+/** The query's parameters, percent-decoded (a `+` stays one). Throws `malformed` if one is repeated or undecodable. */
 export function parseQuery(rawQuery: string): Map<string, string> {
   const parameters = new Map<string, string>();
   for (const pair of rawQuery.split("&").filter(Boolean)) {
@@ -74,7 +75,7 @@ export function problemAnswer({ code, status, title, detail, members, location }
   );
 }
 
-/** The one place where an error becomes an answer. What nobody expected is a 503: the sender comes again. */
+/** The one place where an error becomes an answer. An unexpected error is a 503, so that the sender sends again. */
 export function answerError(
   error: unknown,
   { routeKey: route }: APIGatewayProxyEventV2,
