@@ -100,7 +100,7 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     return items.length;
   }
 
-  /** Says which source has been silent for too long, since an event that never came is in no log; weekly, that all is alive. */
+  /** Says which source has been silent for too long: an event that never came is in no log. Weekly: that all is alive. */
   async function listenForSilence(held: number): Promise<void> {
     const lives = await silences(ledger, log, now());
     for (const { source, days } of lives) {
