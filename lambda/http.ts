@@ -88,17 +88,17 @@ export function answerError(
   }
   const { code, reason, detail, shape } = error;
   const facts = { source, route, code, reason: reason ?? detail, ...(shape !== undefined && { shape }) };
-  if (error.isHopeless) log.info("Something that no key could verify was turned away", facts);
+  if (error.isHopeless) log.info("A request that no key could verify was refused", facts);
   else if (error.code === "unauthorized") {
     log.count("Refused", "A request could not be verified", facts, "WARN");
     const isLate = error.reason === "timestamp" || error.reason === "webhook-timestamp";
     if (isLate) log.count("ClockDrift", "A valid signature is too old or too new: a clock is wrong", facts, "WARN");
   } else if (error.code === "keys_not_filled_in")
-    log.count("KeysNotFilledIn", "A source is not set up", facts, "ERROR");
+    log.count("KeysNotFilledIn", "The keys of a source are missing or wrong", facts, "ERROR");
   else if (error.code === "clock_off")
     log.count("ClockDrift", "A valid signature is too old or too new: a clock is wrong", facts, "WARN");
   else if (error.code === "malformed") log.count("Malformed", "A verified request could not be read", facts, "ERROR");
-  else log.info("A request was turned away", facts);
+  else log.info("A request was refused", facts);
   return problemAnswer(error);
 }
 

@@ -63,7 +63,7 @@ export function createNotifier(parts: NotifierParts) {
 
   async function tellOfWrongTargets(): Promise<void> {
     const { wrong = {}, isUnfilled } = await targets.read();
-    if (isUnfilled) log.info("Nobody is told: the secret with the notices' targets is not filled in");
+    if (isUnfilled) log.info("No notice is sent: the secret with the notices' targets is not filled in");
     for (const [target, why] of Object.entries(wrong)) {
       log.count("TargetsWrong", "A target of the notices cannot be told", { target, why }, "ERROR");
     }

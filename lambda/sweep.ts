@@ -52,7 +52,7 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
         // The id of a relation or a person is personal data.
         log.count(
           "Swept",
-          "Something due was queued",
+          "An item that is due was queued",
           status === undefined ? { kind: id.split("|")[0] } : { id, status },
         );
       }
@@ -95,12 +95,12 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     });
     const [longest] = since.toSorted((one, other) => other.heldMs - one.heldMs);
     if (longest && longest.heldMs >= heldTooLongMs) {
-      log.count("HeldTooLong", "Somebody has waited for an operator for more than a day", { id: longest.id }, "ERROR");
+      log.count("HeldTooLong", "A departure has been held for more than a day", { id: longest.id }, "ERROR");
     }
     return items.length;
   }
 
-  /** Says which source has been silent for too long: an event that never came is in no log. Weekly: that all is alive. */
+  /** Says which source is silent for too long: an event that never came is in no log. Once a week: that all is alive. */
   async function listenForSilence(held: number): Promise<void> {
     const lives = await silences(ledger, log, now());
     for (const { source, days } of lives) {

@@ -90,7 +90,7 @@ export function createRetries(parts: TurnParts & { readonly records: ReturnType<
     const facts = { id, ...codesOf(outcome) };
     if (outcome.kind === "token_refused") {
       log.count("TokenRefused", "GenAuth refused the token: renew the secret", facts, "ERROR");
-    } else log.count("Retried", "GenAuth could not do it now", facts, "WARN");
+    } else log.count("Retried", "GenAuth did not do it now; it is tried again", facts, "WARN");
   }
 }
 

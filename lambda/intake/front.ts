@@ -109,7 +109,7 @@ export function createFront<R>(
         quarantine.keepRefused(source, request, reason),
         error.code === "unauthorized" && refusals.note(source.section),
       ]);
-      if (!isKept) log.warn("A refused request was one too many to be kept", facts);
+      if (!isKept) log.warn("A refused request was not kept: there is no place for it", facts);
       if (hasStarted) {
         const message = "A source that is usually heard was refused three times in a row; was a key changed?";
         log.count("StartedFailing", message, facts, "ERROR");
@@ -119,7 +119,7 @@ export function createFront<R>(
 
   /** Waits for a note no longer than a sender waits; a failure is logged and changes no answer. */
   async function inTime(ms: number, act: () => Promise<void>): Promise<void> {
-    const done = act().catch((error) => log.error("A note could not be written", traceOf(error)));
+    const done = act().catch((error) => log.error("A pulse or a refusal could not be written down", traceOf(error)));
     await Promise.race([done, sleep(ms)]);
   }
 }
