@@ -33,7 +33,7 @@ export function createDesk(parts: DeskParts) {
     },
   });
 
-  /** The resignation as it is when something came of it, or when the time is over. */
+  /** Waits until the resignation has an outcome or is held, or until the time is over; returns it as it is then. */
   async function outcomeOf(taken: Resignation, waitSeconds: number): Promise<Resignation> {
     const until = now().getTime() + waitSeconds * 1000;
     let latest = taken;

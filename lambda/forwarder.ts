@@ -14,13 +14,14 @@ export interface ForwarderParts {
   readonly now: () => Date;
 }
 
+/** A request that is older goes to the dead letters, so that the ones behind it go on. */
 const giveUpAfterSeconds = 86_400;
-/** Refused for what it is: the ones behind it should not wait for long. */
+/** After so many refusals (4xx) a request goes to the dead letters: another try would be refused as well. */
 const maxRefusals = 3;
 
 /**
  * Queue in: passes what Lark or WeCom sent on to the second listener, in the order in which it came. The queue
- * hands over one at a time a source; the ones behind wait until it is taken or given up.
+ * hands over one at a time for each source; the ones behind wait until it is taken or given up.
  */
 export function createForwarder({ queue, settings, log, now }: ForwarderParts) {
   return async ({ Records }: SQSEvent): Promise<SQSBatchResponse> => {
@@ -31,7 +32,7 @@ export function createForwarder({ queue, settings, log, now }: ForwarderParts) {
     return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
   };
 
-  /** Whether the message is done with. */
+  /** Whether the message needs no further try. */
   async function deliver({ body, attributes, receiptHandle }: SQSRecord): Promise<boolean> {
     const forward = parseForward(body);
     const { source, receivedAt } = forward;

@@ -17,7 +17,7 @@ export interface ResignerParts extends TurnParts {
   readonly queue: Pick<Queue, "delay" | "bury">;
 }
 
-/** Queue in: one message, one turn of what it names. It carries an id and nothing else. */
+/** Queue in: a message carries the id of an item and nothing else; that item has one turn. */
 export function createResigner(parts: ResignerParts) {
   const { ledger, queue, genauth, settings, log, now } = parts;
   const turns = createTurn(parts);
@@ -27,7 +27,7 @@ export function createResigner(parts: ResignerParts) {
     return { batchItemFailures: failures.flatMap((id) => (id ? [{ itemIdentifier: id }] : [])) };
   };
 
-  /** Gives back the message's id where it has to come again. */
+  /** Returns the message's id if the message has to come again. */
   async function handleMessage({ body: id, messageId, receiptHandle }: SQSRecord): Promise<string | undefined> {
     try {
       const next = await handle(id);
@@ -35,7 +35,7 @@ export function createResigner(parts: ResignerParts) {
       await queue.delay(receiptHandle, next.inSeconds);
     } catch (error) {
       if (isUnreadable(error)) {
-        // Trying it again at once is of no use: the sweep brings it again for as long as it is due.
+        // Another try at once would fail as well: the sweep queues the item again for as long as it is due.
         countUnreadable(log, id);
         return undefined;
       }

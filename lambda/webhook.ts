@@ -25,7 +25,7 @@ export const createWebhook = (parts: WebhookParts) =>
           : "life",
     async answer({ events, answer }, source, request) {
       const taken = await take(parts, events, source, request);
-      // After our own is durable. Where this fails the sender comes again, and both hear it.
+      // After our own events are durable. If this fails, the sender sends again, and both listeners hear it.
       if (!events.some(({ kind }) => kind === "url_check")) await passOn(parts, source, request);
       return answer(taken);
     },

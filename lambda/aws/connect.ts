@@ -9,7 +9,7 @@ import { readVariable, type Variable } from "../settings.ts";
 import { createQueue } from "./queue.ts";
 import { cachedSecret } from "./secret.ts";
 
-/** A function that is being put together. */
+/** The function whose connections are made. */
 export interface Site {
   /** Its name in AWS's own trail and in its log lines. */
   readonly name: string;
@@ -29,7 +29,7 @@ export const connectGround = <Part extends z.ZodMiniType>(
   sleep: (ms: number) => wait(ms),
 });
 
-/** A table, for whatever reads and writes it. */
+/** A table's client and name, for the files that read and write its items. */
 export const connectTable = (site: Site, variable: Variable) => ({
   client: dynamoOf(site),
   table: readVariable(site.environment, variable),
@@ -50,7 +50,7 @@ export const connectSecret = <T>(site: Site, variable: Variable, parse: (text: s
     now: () => new Date(),
   });
 
-/** A handler whose function is built at its first call: what is wrong with the environment is that call's error. */
+/** A handler whose function is built at its first call: a mistake in the environment is that call's error. */
 export function atFirstCall<Given extends unknown[], Result>(
   build: () => (...given: Given) => Result,
 ): (...given: Given) => Result {

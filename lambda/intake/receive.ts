@@ -15,7 +15,7 @@ export interface ReceiveParts<S> {
 }
 
 /**
- * Verifies a request and reads what it says. Where the proof fails or keys are missing, these may just have been
+ * Verifies a request and reads what it says. If the proof fails or keys are missing, the keys may just have been
  * changed: they are read afresh, once. Throws a `Problem`.
  */
 export async function receive<R, S>(parts: ReceiveParts<S>, source: Source<R, S>, request: Request): Promise<R> {
@@ -34,8 +34,8 @@ export async function receive<R, S>(parts: ReceiveParts<S>, source: Source<R, S>
 }
 
 /**
- * A source whose section is not in the secret is off, unless it was heard before or the section may be there under
- * another name: then it is a mistake, and its senders are to come again. Off on purpose is `null`.
+ * A source without a section in the secret is off, unless it was heard before or the section may stand there under
+ * another name: then it is a mistake, and its senders get 503 and send again. `null` switches a source off.
  */
 async function whyGone(
   { keys, ledger }: Pick<ReceiveParts<unknown>, "keys" | "ledger">,
@@ -53,7 +53,7 @@ async function whyGone(
   return new Problem("keys_not_filled_in", { reason: `The webhook keys' section ${section} ${why}` });
 }
 
-/** The same with these keys, as at this time. */
+/** Verifies and reads a request with these keys, as at this time. */
 export function receiveWith<R, S>(ring: KeyRing, source: Source<R, S>, request: Request, settings: S, now: Date): R {
   const section = ring[source.section];
   const route = source.routes[request.route];

@@ -54,7 +54,7 @@ export const api = defineSource<Callers, Work, DeskSettings>({
   hasProof,
 });
 
-/** Every caller sees what became of an order; the person and the trail are for operators. */
+/** Every caller sees the outcome of an order; the person and the history are for operators. */
 function find({ caller, request }: Signed, { settings }: OperatorContext): Work {
   const show = settings.operators.api.includes(caller) ? operatorView : view;
   return async ({ ledger }) => json(200, show(await findOrThrow(ledger, request.id ?? "")));
@@ -63,7 +63,7 @@ function find({ caller, request }: Signed, { settings }: OperatorContext): Work 
 function list({ request }: Signed): Work {
   const { cursor, since, ...query } = orMalformed(listSchema, Object.fromEntries(parseQuery(request.rawQuery)));
   const from = since === undefined ? undefined : new Date(since);
-  // Before that there is nothing, and the ledger is read month by month.
+  // Refused, since the ledger is read month by month, and there is nothing before 2000.
   if (from && isOutOfRange(from)) throw malformed("since lies outside the years 2000 to 2100");
   const asked = { ...query, since: from };
   return async ({ ledger, log, now }: Desk): Promise<Answer> => {

@@ -1,4 +1,4 @@
-/** A click on one of our buttons. What it came to is told by its own `response_url`. */
+/** A click on one of our buttons. Its outcome is told by its own `response_url`. */
 import { text } from "../http.ts";
 import type { Log } from "../log.ts";
 import { malformed, Problem } from "../problem.ts";

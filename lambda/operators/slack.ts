@@ -71,7 +71,7 @@ const clickSchema = z.object({
   actions: z.nullish(z.array(z.object({ action_id: z.string(), value: z.nullish(z.string()) }))),
 });
 
-/** Slack shows nothing of this answer: what happened comes by the click's own `response_url`. */
+/** Slack does not show this answer: the outcome is told by the click's own `response_url`. */
 function readClick({ form, requestId }: Signed, { settings, now }: SlackContext): Work {
   if (form.ssl_check === "1" && form.payload === undefined) return nothing;
   const payload = readJson(form.payload ?? "");

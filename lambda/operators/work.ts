@@ -5,7 +5,7 @@ import type { Log } from "../log.ts";
 import type { DeskSettings } from "../settings-of.ts";
 import type { Reverify } from "./reverify.ts";
 
-/** What operators' requests are carried out with. */
+/** The parts that operators' requests are carried out with. */
 export interface Desk {
   readonly ledger: Ledger;
   readonly queue: Pick<Queue, "send">;
