@@ -1,8 +1,6 @@
-import { atFirstCall, connectGround, connectQueue, connectSecret, connectTable, type Site } from "./aws/connect.ts";
-import { createFront, type FrontParts } from "./intake/front.ts";
-import { createQuarantine } from "./intake/quarantine.ts";
+import { atFirstCall } from "./aws/connect.ts";
+import { connectFront, createFront, type FrontParts } from "./intake/front.ts";
 import { take } from "./intake/take.ts";
-import { createLedger } from "./ledger.ts";
 import { api } from "./operators/api.ts";
 import { createReverify, type ReverifyParts } from "./operators/reverify.ts";
 import { slack } from "./operators/slack.ts";
@@ -10,7 +8,7 @@ import type { Work } from "./operators/work.ts";
 import { isUnderWay, type Resignation } from "./resignation.ts";
 import type { DeskSettings } from "./settings-of.ts";
 import * as settingsOf from "./settings-of.ts";
-import { parseKeys, routesOf } from "./sources/index.ts";
+import { routesOf } from "./sources/index.ts";
 import { type Ordered, orders } from "./sources/orders.ts";
 
 /** Orders, lists, decisions, Slack, and the quarantine's routes. */
@@ -46,18 +44,8 @@ export function createDesk(parts: DeskParts) {
 }
 
 /** Builds the function from its environment. */
-export function connectDesk(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
-  const site: Site = { name: "desk", environment };
-  const ground = connectGround(site, settingsOf.desk, writeLog);
-  return createDesk({
-    ...ground,
-    ledger: createLedger(connectTable(site, "LEDGER_TABLE")),
-    quarantine: createQuarantine({ ...ground, ...connectTable(site, "QUARANTINE_TABLE") }),
-    queue: connectQueue(site, "QUEUE_URL"),
-    forwards: environment.FORWARDS_URL ? connectQueue(site, "FORWARDS_URL") : undefined,
-    keys: connectSecret(site, "KEYS_SECRET_ID", parseKeys),
-  });
-}
+export const connectDesk = (environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) =>
+  createDesk(connectFront({ name: "desk", environment }, settingsOf.desk, writeLog));
 
 /** What Lambda calls. */
 export const handler = atFirstCall(() => connectDesk(process.env));

@@ -138,11 +138,11 @@ export const slack = () => ({
 
 export const brake = () => ({
   /**
-   * How many resignations go through by themselves in any 60 minutes; and how many departures returns call off by
-   * themselves. @unit people @default 20
+   * How many resignations go through without an operator in any 60 minutes, and how many departures returns call off
+   * without one. @unit people @default 20
    */
   perHour: number(20),
-  /** How many resignations go through by themselves in any 24 hours. @unit people @default 50 */
+  /** How many resignations go through without an operator in any 24 hours. @unit people @default 50 */
   perDay: number(50),
   /**
    * How many in any 24 hours, as a share of the headcount, but at least 3 people. 100 switches it off.

@@ -1,12 +1,10 @@
-import { atFirstCall, connectGround, connectQueue, connectSecret, connectTable, type Site } from "./aws/connect.ts";
-import { createFront, type FrontParts } from "./intake/front.ts";
+import { atFirstCall } from "./aws/connect.ts";
+import { connectFront, createFront, type FrontParts } from "./intake/front.ts";
 import { passOn } from "./intake/pass-on.ts";
-import { createQuarantine } from "./intake/quarantine.ts";
 import { type TakeParts, take } from "./intake/take.ts";
-import { createLedger } from "./ledger.ts";
 import type { WebhookSettings } from "./settings-of.ts";
 import * as settingsOf from "./settings-of.ts";
-import { directoryRoutes, parseKeys } from "./sources/index.ts";
+import { directoryRoutes } from "./sources/index.ts";
 
 /** What the directories send. */
 export const routes = directoryRoutes;
@@ -32,18 +30,8 @@ export const createWebhook = (parts: WebhookParts) =>
   });
 
 /** Builds the function from its environment. */
-export function connectWebhook(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
-  const site: Site = { name: "webhook", environment };
-  const ground = connectGround(site, settingsOf.webhook, writeLog);
-  return createWebhook({
-    ...ground,
-    ledger: createLedger(connectTable(site, "LEDGER_TABLE")),
-    quarantine: createQuarantine({ ...ground, ...connectTable(site, "QUARANTINE_TABLE") }),
-    queue: connectQueue(site, "QUEUE_URL"),
-    forwards: environment.FORWARDS_URL ? connectQueue(site, "FORWARDS_URL") : undefined,
-    keys: connectSecret(site, "KEYS_SECRET_ID", parseKeys),
-  });
-}
+export const connectWebhook = (environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) =>
+  createWebhook(connectFront({ name: "webhook", environment }, settingsOf.webhook, writeLog));
 
 /** What Lambda calls. */
 export const handler = atFirstCall(() => connectWebhook(process.env));

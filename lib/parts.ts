@@ -125,7 +125,7 @@ export function partsOf(scope: Construct, settings: Settings) {
           mainFields: [...bundling.mainFields],
           target: bundling.target,
           minify: true,
-          // Beside the bundle, for whoever reads a trace; the function does not load it.
+          // Beside the bundle, to read a trace with; the function does not load it.
           sourceMap: true,
           sourceMapMode: SourceMapMode.EXTERNAL,
           sourcesContent: false,

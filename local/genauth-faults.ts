@@ -21,7 +21,7 @@ export type WholeFault = z.output<typeof faultsSchema>;
 /** The faults that are ordered, and the calls that are still under way. */
 export type Faults = ReturnType<typeof createFaults>;
 
-/** `isClockGiven`: late calls are carried out when `tick` finds that their time has come, and not by themselves. */
+/** `isClockGiven`: late calls are carried out when `tick` finds that their time has come, and not by a timer. */
 export function createFaults({ now, isClockGiven }: { now: () => Date; isClockGiven: boolean }) {
   let fault: WholeFault = faultsSchema.parse({ mode: "none" });
   let late: { at: Date; carryOut: (at: Date) => void }[] = [];

@@ -35,7 +35,7 @@ function findSkew(dateMs: number): Finding[] {
 const advice = (status: number | undefined): string =>
   ({
     400: "A clock is wrong, here or where the webhook runs.",
-    401: "The keys here are not those in the secret, or a clock is wrong. The webhook's log names the check.",
+    401: "The keys here are not those in the secret, or a clock is wrong. The log names the check: webhook's for a directory, desk's for the others.",
     404: "This source has no section in the secret, or the address is wrong.",
-    503: "The secret is not filled in, or a field of it is wrong. The webhook's log names it.",
+    503: "The secret is not filled in, or a field of it is wrong. The log names it: webhook's for a directory, desk's for the others.",
   })[status ?? 0] ?? "Is the address right, and does it reach AWS?";

@@ -1,14 +1,17 @@
 import middy from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import type * as z from "zod/mini";
+import { connectGround, connectQueue, connectSecret, connectTable, type Site } from "../aws/connect.ts";
 import { type Answer, answerError, maxEventBytes, problemAnswer, type Request, toRequest } from "../http.ts";
-import type { Ledger } from "../ledger.ts";
+import { createLedger, type Ledger } from "../ledger.ts";
 import { traceOf } from "../log.ts";
 import { Problem, unreadable } from "../problem.ts";
+import { parseKeys } from "../sources/index.ts";
 import { type Source, verified } from "../sources/source.ts";
 import { createKeysWatch } from "./keys-watch.ts";
 import { type PassOnParts, passOn } from "./pass-on.ts";
 import { createHearing } from "./pulse.ts";
-import type { Quarantine } from "./quarantine.ts";
+import { createQuarantine, type Quarantine } from "./quarantine.ts";
 import { type ReceiveParts, receive } from "./receive.ts";
 
 export interface FrontParts<S> extends ReceiveParts<S>, Omit<PassOnParts, "settings"> {
@@ -122,6 +125,23 @@ export function createFront<R, S extends PassOnParts["settings"]>(
     const done = act().catch((error) => log.error("A pulse or a refusal could not be written down", traceOf(error)));
     await Promise.race([done, sleep(ms)]);
   }
+}
+
+/** The connections of such a function, made from its environment. */
+export function connectFront<Part extends z.ZodMiniType>(
+  site: Site,
+  part: () => Part,
+  writeLog?: (line: string) => void,
+) {
+  const ground = connectGround(site, part, writeLog);
+  return {
+    ...ground,
+    ledger: createLedger(connectTable(site, "LEDGER_TABLE")),
+    quarantine: createQuarantine({ ...ground, ...connectTable(site, "QUARANTINE_TABLE") }),
+    queue: connectQueue(site, "QUEUE_URL"),
+    forwards: site.environment.FORWARDS_URL ? connectQueue(site, "FORWARDS_URL") : undefined,
+    keys: connectSecret(site, "KEYS_SECRET_ID", parseKeys),
+  };
 }
 
 /** Refused, and without the fields of a proof: junk. Its sender sees the same answer as for any refusal. */

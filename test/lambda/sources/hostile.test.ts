@@ -1,5 +1,5 @@
 /** A corpus of requests that must be refused, each by the check that is there for it. */
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Request } from "../../../lambda/http.ts";
 import type { Work } from "../../../lambda/operators/work.ts";
 import { Problem } from "../../../lambda/problem.ts";
@@ -14,6 +14,7 @@ import * as wechatwork from "./hostile/wechatwork.ts";
 
 // Slack's own answer to what is told it.
 beforeEach(() => void vi.stubGlobal("fetch", async () => new Response("ok")));
+afterAll(() => void vi.unstubAllGlobals());
 
 const operators = { api: ["ops"], slack: ["T0/U0ALICE"] };
 
