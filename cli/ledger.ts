@@ -77,6 +77,12 @@ withFilter(add("export", "the trail for auditors, the newest first"))
     }
   });
 
+// A reader that has enough, as in `… export | head`, ends the command quietly.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
 program.parseAsync().catch((error: Error) => {
   console.error(error.message);
   process.exitCode = 1;

@@ -1,4 +1,6 @@
 /** The commands as people run them, each in a process of its own. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { larkDeleted, send as sendSigned, signApi, signLark } from "../../cli/sign.ts";
@@ -113,6 +115,20 @@ describe("npm run send and npm run ledger", () => {
       code: 1,
       out: expect.stringContaining("not_found"),
     });
+  });
+
+  test("export ends quietly where its reader has enough", async () => {
+    const child = spawn(process.execPath, ["cli/ledger.ts", "export", "--url", stack.url], {
+      env: { ...process.env, LOCAL_KEYS: keysFile },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let printed = "";
+    child.stderr.on("data", (chunk) => {
+      printed += chunk;
+    });
+    child.stdout.destroy();
+    const [code] = await once(child, "close");
+    expect([code, printed]).toEqual([0, ""]);
   });
 
   test("send checks, and tells what a refusal means", async () => {
