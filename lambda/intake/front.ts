@@ -51,7 +51,8 @@ export function createFront<R, S extends PassOnParts["settings"]>(
     })
     .handler(async (event: APIGatewayProxyEventV2) => {
       const source = work.routes.get(event.routeKey);
-      if (!source) throw new Problem("not_found");
+      // While a version deploys, a route may still lead to the function that had it before: the sender is to come again.
+      if (!source) throw new Problem("unavailable");
       const request = await readWhole(source, event);
       const unsigned = source.answerUnsigned?.(request);
       if (unsigned) return answerWhereOn(source, request, unsigned);
