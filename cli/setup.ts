@@ -110,6 +110,7 @@ async function dropFormer(outputsFile: string, given: string | true): Promise<vo
   for (const name of names) {
     const section = keys[name];
     if (!section) throw new Error(`The keys have no section ${name}, only ${Object.keys(keys).join(", ")}`);
+    if (!sourceOf(name)) throw new Error(`No source is called ${name}: give the section its right name first`);
     keys[name] = { ...section, ...newestOf(name, section) };
   }
   await secrets.write(KeysSecret, keys);

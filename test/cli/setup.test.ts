@@ -157,6 +157,12 @@ test("--replace makes no key where there is one, and --drop-former asks nothing 
   });
   const unknown = await setUp({}, 0, "--drop-former", "larc");
   expect([unknown.code, unknown.err]).toEqual([1, expect.stringContaining("no section larc")]);
+  // Of a section that no source knows it cannot be told which field is a list: no receive id may be lost.
+  const misnamed = { ...kept(), wecom: { receiveIds: ["ww1", "ww2"] } };
+  stack.putKeys(misnamed);
+  const dropped = await setUp({}, 0, "--drop-former", "wecom");
+  expect([dropped.code, dropped.err]).toEqual([1, expect.stringContaining("No source is called wecom")]);
+  expect(kept()).toEqual(misnamed);
 }, 90_000);
 
 describe("a wrong answer is named, and nothing is written", () => {
