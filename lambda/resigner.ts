@@ -11,7 +11,7 @@ import { createLedger } from "./ledger.ts";
 import { countUnreadable, isUnreadable, nameOf, traceOf } from "./log.ts";
 import { isInquiryId, isOwedReplyId } from "./operators/inquiry.ts";
 import { answerInquiry, postOwedReply, tellOutcome } from "./operators/slack-reply.ts";
-import * as settingsOf from "./settings-of.ts";
+import * as settingsOf from "./settings/by-function.ts";
 
 export interface ResignerParts extends TurnParts {
   readonly queue: Pick<Queue, "delay" | "bury">;

@@ -2,8 +2,8 @@ import { atFirstCall } from "./aws/connect.ts";
 import { connectFront, createFront, type FrontParts } from "./intake/front.ts";
 import { passOn } from "./intake/pass-on.ts";
 import { type TakeParts, take } from "./intake/take.ts";
-import type { WebhookSettings } from "./settings-of.ts";
-import * as settingsOf from "./settings-of.ts";
+import type { WebhookSettings } from "./settings/by-function.ts";
+import * as settingsOf from "./settings/by-function.ts";
 import { directoryRoutes } from "./sources/index.ts";
 
 /** What the directories send. */

@@ -1,7 +1,7 @@
 /** Slack, the whole way: command, card, click, outcome. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { send, signApi, signSlack, slackClick, slackCommand } from "../cli/sign.ts";
-import { isUnderWay } from "../lambda/resignation.ts";
+import { isUnderWay } from "../lambda/resignation/status.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import { startSlackStandIn } from "../local/slack.ts";

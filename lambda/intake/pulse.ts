@@ -2,8 +2,8 @@ import * as z from "zod/mini";
 import type { Table } from "../aws/table.ts";
 import type { Ledger } from "../ledger.ts";
 import { countUnreadable, isUnreadable, type Log } from "../log.ts";
+import { directoryNames, type SourceName } from "../resignation/source-names.ts";
 import type { KeyRing } from "../sources/keys.ts";
-import { directoryNames, type SourceName } from "../sources/names.ts";
 
 const hourMs = 3_600_000;
 const minuteMs = 60_000;

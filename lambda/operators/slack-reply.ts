@@ -2,8 +2,8 @@ import type { Queue } from "../aws/queue.ts";
 import { byRelation, type GenAuth } from "../genauth/genauth.ts";
 import type { Ledger } from "../ledger.ts";
 import { kindOf, type Log, traceOf } from "../log.ts";
-import { isUnderWay } from "../resignation.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import { isUnderWay } from "../resignation/status.ts";
+import type { RuntimeSettings } from "../settings/settings.ts";
 import { type Inquiry, isExpired, toOwedReply } from "./inquiry.ts";
 import { card, expired, failedLookUp, outcome, removal } from "./slack-messages.ts";
 

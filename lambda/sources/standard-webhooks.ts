@@ -6,7 +6,7 @@ import { createHmac, createPublicKey, createSecretKey, type KeyObject, verify as
 import * as z from "zod/mini";
 import type { Request } from "../http.ts";
 import { Problem, refused, unreadable } from "../problem.ts";
-import { apiKeyBytes, describe, isApiSecret, isObject } from "../secrets.ts";
+import { apiKeyBytes, describe, isApiSecret, isObject } from "../settings/secret-text.ts";
 import { missingText } from "./ids.ts";
 import { demandPlainBody } from "./json-body.ts";
 import { oneOrMore, type ReadSection, readFields, type Section } from "./keys.ts";
