@@ -2,13 +2,14 @@ import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { atFirstCall, connectGround, connectQueue, type Site } from "./aws/connect.ts";
 import type { Queue } from "./aws/queue.ts";
 import { post } from "./intake/delivery.ts";
-import { parseForward } from "./intake/forward.ts";
+import { forwardToOf, parseForward } from "./intake/forward.ts";
 import { kindOf, type Log } from "./log.ts";
 import type { RuntimeSettings } from "./settings.ts";
+import type { DirectoryName } from "./sources/names.ts";
 
 export interface ForwarderParts {
   readonly queue: Pick<Queue, "delay" | "bury">;
-  readonly settings: Pick<RuntimeSettings, "lark" | "wechatwork" | "forwardToPrivate">;
+  readonly settings: Pick<RuntimeSettings, (DirectoryName & keyof RuntimeSettings) | "forwardToPrivate">;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -18,7 +19,7 @@ const giveUpAfterSeconds = 86_400;
 const maxRefusals = 3;
 
 /**
- * Queue in: passes what Lark or WeCom sent on to the second listener, in the order in which it came. The queue
+ * Queue in: passes what a directory sent on to the second listener, in the order in which it came. The queue
  * hands over one at a time a source; the ones behind wait until it is taken or given up.
  */
 export function createForwarder({ queue, settings, log, now }: ForwarderParts) {
@@ -36,7 +37,7 @@ export function createForwarder({ queue, settings, log, now }: ForwarderParts) {
     const { source, receivedAt } = forward;
     const attempt = Number(attributes.ApproximateReceiveCount);
     const ageSeconds = Math.round((now().getTime() - Date.parse(receivedAt)) / 1000);
-    const { forwardTo } = settings[source];
+    const forwardTo = forwardToOf(settings, source);
     if (forwardTo === undefined) return true;
 
     const outcome = await post(forward, forwardTo, settings.forwardToPrivate).catch(kindOf);

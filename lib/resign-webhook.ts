@@ -7,7 +7,9 @@ import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
 import { routes as deskRoutes } from "../lambda/desk.ts";
+import { forwardToOf } from "../lambda/intake/forward.ts";
 import { variables } from "../lambda/settings.ts";
+import { directoryNames } from "../lambda/sources/names.ts";
 import { routes as webhookRoutes } from "../lambda/webhook.ts";
 import { Alarms } from "./alarms.ts";
 import { createApi } from "./api.ts";
@@ -76,8 +78,8 @@ export class ResignWebhook extends Construct {
     };
 
     const { webhookReserved, webhookProvisioned, resignerMax } = settings.concurrency;
-    const forwarding =
-      settings.lark.forwardTo || settings.wechatwork.forwardTo ? this.createForwarding(parts, environment) : undefined;
+    const isForwarding = directoryNames.some((name) => forwardToOf(settings, name));
+    const forwarding = isForwarding ? this.createForwarding(parts, environment) : undefined;
     this.webhook = createFunction(
       "Webhook",
       { ...environment, ...received, ...ledger, ...queue, ...forwarding?.environment },
@@ -212,8 +214,7 @@ export class ResignWebhookStack extends Stack {
     );
     const outputs: Record<string, [value: string, description: string]> = {
       ...(domainTarget && { DomainTarget: [domainTarget, "Let the name of the domain point here"] }),
-      LarkUrl: [`${url}/lark`, "Lark: Events and callbacks > request URL"],
-      WechatworkUrl: [`${url}/wechatwork`, "WeCom: the contacts sync's event server"],
+      ...directoryUrls(url),
       SlackCommandsUrl: [`${url}/slack/commands`, "Slack: slash command > request URL"],
       SlackInteractionsUrl: [`${url}/slack/interactions`, "Slack: interactivity > request URL"],
       ResignationsUrl: [`${url}/resignations`, "Zapier, n8n, scripts: signed orders"],
@@ -231,6 +232,15 @@ export class ResignWebhookStack extends Stack {
     }
   }
 }
+
+/** As in `LarkUrl`: where each directory sends what it tells. */
+const directoryUrls = (url: string): Record<string, [value: string, description: string]> =>
+  Object.fromEntries(
+    [...webhookRoutes].map(([route, { section }]) => [
+      `${section.charAt(0).toUpperCase()}${section.slice(1)}Url`,
+      [url + route.slice(route.indexOf("/")), `Paste it into the console of ${section} (docs/${section}.md)`],
+    ]),
+  );
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
   version: string;

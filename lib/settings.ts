@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { isPrivate } from "../lambda/intake/delivery.ts";
 import { abouts } from "../lambda/resignation.ts";
+import { directoryNames } from "../lambda/sources/names.ts";
 
 /** What an administrator decides. Everything but `genauth` has a default. */
 export interface ResignWebhookProps {
@@ -76,7 +77,7 @@ export interface ResignWebhookProps {
   };
   /** Older departures are held, in seconds. @default 86400 */
   readonly maxEventAgeSeconds?: number;
-  /** An alarm when Lark or WeCom is on and has sent nothing for so many days; 0: none. @default 14 */
+  /** An alarm when a directory is on and has sent nothing for so many days; 0: none. @default 14 */
   readonly silenceDays?: number;
   /** An alarm when GenAuth knew nobody for so many departures of a source in a row. @default 3 */
   readonly notFoundInARow?: number;
@@ -302,8 +303,11 @@ const schema = z
     }
   })
   .superRefine(({ protected: patterns, allowedProviders, lark }, context) => {
+    // Every directory but Lark has its own name as its provider.
+    const others = directoryNames.filter((name) => name !== "lark");
+    const providers = [...new Set([...allowedProviders, lark.provider, ...others])];
     for (const [index, pattern] of patterns.entries()) {
-      const message = whyUnmatched(pattern, [...new Set([...allowedProviders, lark.provider, "wechatwork"])], lark);
+      const message = whyUnmatched(pattern, providers, lark);
       if (message) context.addIssue({ code: "custom", path: ["protected", index], message });
     }
   });

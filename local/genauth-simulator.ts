@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import * as z from "zod";
 import { simulatorCredentials } from "../cli/defaults.ts";
+import { sourceList } from "../cli/sources/index.ts";
 import { bornAt, createPeople, type Person, type PersonStatus, type UserInput, userSchema } from "./genauth-people.ts";
 import { listen, readBody, sendJson, serve } from "./listen.ts";
 
@@ -11,11 +12,14 @@ export type GenAuthSimulator = Awaited<ReturnType<typeof startGenAuthSimulator>>
 
 export { simulatorCredentials };
 
-/** The company of 1,000 that it knows from the start: `lark:ou_demo_1` … `_500`, `wechatwork:demo_1` … `_500`. */
-const demoPeople = Array.from({ length: 500 }, (_, index) => [
-  { syncRelation: `lark:ou_demo_${index + 1}`, name: `Demo Lark ${index + 1}`, departments: ["dept-sales"] },
-  { syncRelation: `wechatwork:demo_${index + 1}`, name: `Demo WeCom ${index + 1}`, departments: ["dept-sales"] },
-]).flat();
+/** Whom it knows from the start: 500 of each directory, `lark:ou_demo_1` … `_500`, `wechatwork:demo_1` … `_500`. */
+const demoPeople = Array.from({ length: 500 }, (_, index) =>
+  sourceList.flatMap(([source, { title, demoId }]) => {
+    const id = demoId?.(index + 1);
+    const name = `Demo ${title} ${index + 1}`;
+    return id === undefined ? [] : [{ syncRelation: `${source}:${id}`, name, departments: ["dept-sales"] }];
+  }),
+).flat();
 
 /** One resign call that was received. */
 export interface Call {

@@ -31,6 +31,8 @@ export const wechatwork = {
 
   checks: (section) => [{ title: "WeCom", request: signWechatworkCheck("1234567890", keysOf(section)), expected: 200 }],
 
+  demoId: (n) => `demo_${n}`,
+
   scenes(section) {
     const request = signDeparture(section, "demo_1");
     return [{ title: "WeCom: demo_1 was deleted", request, userId: "wechatwork:demo_1", expected: 200, calls: 1 }];
