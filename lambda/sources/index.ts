@@ -1,5 +1,6 @@
 /** Who tells us. A new directory is one file, its name in `names.ts` and one line here (docs/new-source.md). */
 
+import { dingtalk } from "./dingtalk.ts";
 import { type KeyRing, type ReadSection, readRing } from "./keys.ts";
 import { lark } from "./lark.ts";
 import type { DirectoryName } from "./names.ts";
@@ -10,7 +11,7 @@ import { readCallers } from "./standard-webhooks.ts";
 import { wechatwork } from "./wechatwork.ts";
 
 /** The directories, each of which tells of every change in it. */
-export const directories = { lark, wechatwork } as const satisfies Record<DirectoryName, Source>;
+export const directories = { lark, wechatwork, dingtalk } as const satisfies Record<DirectoryName, Source>;
 
 /** Everything that tells of departures. */
 const senders: readonly Source[] = [...Object.values(directories), orders];

@@ -140,6 +140,7 @@ test("the API has exactly the routes that the sources have", () => {
     "GET /resignations",
     "GET /resignations/{id}",
     "GET /wechatwork",
+    "POST /dingtalk",
     "POST /lark",
     "POST /quarantine/reverify",
     "POST /resignations",
