@@ -210,7 +210,7 @@ export const forwarding = () => ({
 
 /** When a source is silent. */
 export const silence = () => ({
-  /** An alarm when Lark or WeCom is on and has sent nothing at all for so long; 0: none. @unit days @default 14 */
+  /** An alarm when a directory is on and has sent nothing at all for so long; 0: none. @unit days @default 14 */
   silenceDays: number(14),
 });
 

@@ -6,6 +6,7 @@ import { parseTargets } from "../../lambda/notices/targets.ts";
 import { apiKeyBytes } from "../../lambda/secrets.ts";
 import { parseKeys } from "../../lambda/sources/index.ts";
 import { type KeyRing, whatIsWrong } from "../../lambda/sources/keys.ts";
+import { directoryNames } from "../../lambda/sources/names.ts";
 import { type LocalAws, startAws } from "../../local/aws.ts";
 import { newApiKeyPair, newApiSecret } from "../../local/stack.ts";
 
@@ -36,7 +37,9 @@ describe("keys", () => {
       const ring = parseKeys(`{"lark":${JSON.stringify(whole.lark)},"${name}":${JSON.stringify(whole.wechatwork)}}`);
       expect(Object.keys(ring)).toEqual(["lark", name]);
       expect(ring.lark).toHaveProperty("keys");
-      expect(whatIsWrong(ring)).toEqual([`${name}: no source is called so, there are lark, wechatwork, slack, api`]);
+      expect(whatIsWrong(ring)).toEqual([
+        `${name}: no source is called so, there are ${[...directoryNames, "slack", "api"].join(", ")}`,
+      ]);
     }
     const long = "AKeyThatStandsInTheNamesPlaceByMistake";
     expect(JSON.stringify(parseKeys(JSON.stringify({ [long]: 1 })))).not.toContain(long);
