@@ -3,7 +3,7 @@ import type * as z from "zod/mini";
 import { atFirstCall, connectGround, connectQueue, type Site } from "./aws/connect.ts";
 import type { Queue } from "./aws/queue.ts";
 import { post } from "./intake/delivery.ts";
-import { parseForward } from "./intake/forward.ts";
+import { forwardToOf, parseForward } from "./intake/forward.ts";
 import { kindOf, type Log } from "./log.ts";
 import * as settingsOf from "./settings/by-function.ts";
 
@@ -20,7 +20,7 @@ const giveUpAfterSeconds = 86_400;
 const maxRefusals = 3;
 
 /**
- * Queue in: passes what Lark or WeCom sent on to the second listener, in the order in which it came. The queue
+ * Queue in: passes what a directory sent on to the second listener, in the order in which it came. The queue
  * hands over one at a time for each source; the ones behind wait until it is taken or given up.
  */
 export function createForwarder({ queue, settings, log, now }: ForwarderParts) {
@@ -38,7 +38,7 @@ export function createForwarder({ queue, settings, log, now }: ForwarderParts) {
     const { source, receivedAt } = forward;
     const attempt = Number(attributes.ApproximateReceiveCount);
     const ageSeconds = Math.round((now().getTime() - Date.parse(receivedAt)) / 1000);
-    const { forwardTo } = settings[source];
+    const forwardTo = forwardToOf(settings, source);
     if (forwardTo === undefined) return true;
 
     const outcome = await post(forward, forwardTo, settings.forwardToPrivate).catch(kindOf);

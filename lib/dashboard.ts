@@ -11,7 +11,7 @@ import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { type Measure, type Metric as MetricName, metricNamespace } from "../lambda/log.ts";
-import { sourceNames } from "../lambda/resignation/source-names.ts";
+import { directoryNames, sourceNames } from "../lambda/resignation/source-names.ts";
 
 export interface DashboardProps {
   readonly api: HttpApi;
@@ -56,7 +56,7 @@ export class Dashboard extends Construct {
       graph("Oldest that waits for us, seconds", [measured("OldestOpenSeconds", "Maximum")]),
       graph(
         "Refused, by source",
-        (["lark", "wechatwork", "api"] as const).map((source) => counted("Refused", hour, source)),
+        [...directoryNames, "api"].map((source) => counted("Refused", hour, source)),
       ),
     );
     dashboard.addWidgets(

@@ -7,6 +7,8 @@ import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
 import { routes as deskRoutes } from "../lambda/desk.ts";
+import { forwardToOf } from "../lambda/intake/forward.ts";
+import { directoryNames } from "../lambda/resignation/source-names.ts";
 import type { Environment } from "../lambda/settings/environment.ts";
 import { routes as webhookRoutes } from "../lambda/webhook.ts";
 import { Alarms } from "./alarms.ts";
@@ -69,8 +71,8 @@ export class ResignWebhook extends Construct {
     };
 
     const { webhookReserved, webhookProvisioned, resignerMax } = settings.concurrency;
-    const forwarding =
-      settings.lark.forwardTo || settings.wechatwork.forwardTo ? this.createForwarding(parts) : undefined;
+    const isForwarding = directoryNames.some((name) => forwardToOf(settings, name));
+    const forwarding = isForwarding ? this.createForwarding(parts) : undefined;
     this.webhook = createFunction(
       "Webhook",
       { ...received, ...ledger, ...queue, ...forwarding?.environment },
@@ -191,7 +193,10 @@ export class ResignWebhook extends Construct {
 /** Just the construct, in a stack, with what an administrator needs next as its outputs. */
 export class ResignWebhookStack extends Stack {
   constructor(scope: Construct, id: string, settings: ResignWebhookProps, props?: StackProps) {
-    super(scope, id, { description: "Resigns people in GenAuth who left Lark, WeCom or another source", ...props });
+    super(scope, id, {
+      description: "Resigns people in GenAuth who left Lark, WeCom, DingTalk or another source",
+      ...props,
+    });
     const { url, domainTarget, keys, token, targets, ledger, queue, deadLetters, alarms } = new ResignWebhook(
       this,
       "ResignWebhook",
@@ -199,8 +204,7 @@ export class ResignWebhookStack extends Stack {
     );
     const outputs: Record<string, [value: string, description: string]> = {
       ...(domainTarget && { DomainTarget: [domainTarget, "Let the name of the domain point here"] }),
-      LarkUrl: [`${url}/lark`, "Lark: Events and callbacks > request URL"],
-      WechatworkUrl: [`${url}/wechatwork`, "WeCom: the contacts sync's event server"],
+      ...directoryUrls(url),
       SlackCommandsUrl: [`${url}/slack/commands`, "Slack: slash command > request URL"],
       SlackInteractionsUrl: [`${url}/slack/interactions`, "Slack: interactivity > request URL"],
       ResignationsUrl: [`${url}/resignations`, "Zapier, n8n, scripts: signed orders"],
@@ -218,6 +222,15 @@ export class ResignWebhookStack extends Stack {
     }
   }
 }
+
+/** As in `LarkUrl`: where each directory sends what it tells. */
+const directoryUrls = (url: string): Record<string, [value: string, description: string]> =>
+  Object.fromEntries(
+    [...webhookRoutes].map(([route, { section }]) => [
+      `${section.charAt(0).toUpperCase()}${section.slice(1)}Url`,
+      [url + route.slice(route.indexOf("/")), `Paste it into the console of ${section} (docs/${section}.md)`],
+    ]),
+  );
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
   version: string;

@@ -1,5 +1,7 @@
 import * as z from "zod/mini";
 import { isPrivate } from "../lambda/intake/delivery.ts";
+import { forwardToOf } from "../lambda/intake/forward.ts";
+import { directoryNames } from "../lambda/resignation/source-names.ts";
 import * as runtime from "../lambda/settings/settings.ts";
 import { ruled, section } from "./rules.ts";
 
@@ -176,16 +178,20 @@ export const settingsSchema = z
     ),
   })
   .check(
-    z.superRefine(({ lark, wechatwork, forwardToPrivate }, context) => {
-      for (const [name, { forwardTo: address }] of Object.entries({ lark, wechatwork })) {
-        if (forwardToPrivate || !address || !isPrivateAddress(address)) continue;
+    z.superRefine((settings, context) => {
+      for (const name of directoryNames) {
+        const address = forwardToOf(settings, name);
+        if (settings.forwardToPrivate || !address || !isPrivateAddress(address)) continue;
         const message = "is a private address: where that is meant, set forwardToPrivate";
         context.addIssue({ code: "custom", path: [name, "forwardTo"], message });
       }
     }),
     z.superRefine(({ protected: patterns, allowedProviders, lark }, context) => {
+      // Every directory but Lark has its own name as its provider.
+      const others = directoryNames.filter((name) => name !== "lark");
+      const providers = [...new Set([...allowedProviders, lark.provider, ...others])];
       for (const [index, one] of patterns.entries()) {
-        const message = whyUnmatched(one, [...new Set([...allowedProviders, lark.provider, "wechatwork"])], lark);
+        const message = whyUnmatched(one, providers, lark);
         if (message) context.addIssue({ code: "custom", path: ["protected", index], message });
       }
     }),

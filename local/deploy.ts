@@ -8,7 +8,7 @@ import { localKeysFile, readKeys } from "../cli/keys.ts";
 import { startGenAuthSimulator } from "./genauth-simulator.ts";
 import { startMinistack } from "./ministack.ts";
 import { startNoticeStandIns, toLine } from "./notice-stand-ins.ts";
-import { localSettings, readLocalSettings, withSecondListener } from "./stack.ts";
+import { localSettings, readLocalSettings, senderPaths, withSecondListener } from "./stack.ts";
 
 const outputsFile = `${folder}/outputs.json`;
 const keysFile = process.env.LOCAL_KEYS ?? localKeysFile;
@@ -60,7 +60,7 @@ async function deployLocal({ once: isOnce = false }: { once?: boolean }): Promis
 
   const [, apiId] = /https:\/\/([^.]+)\.execute-api/.exec(outputs.LarkUrl ?? "") ?? [];
   const url = `${endpoint}/_aws/execute-api/${apiId}/$default`;
-  console.log(`webhook     ${url}/lark  /wechatwork  /slack/commands  /resignations`);
+  console.log(`webhook     ${url}${senderPaths}`);
   console.log(`GenAuth     ${genauth.url}/_sim/calls (a simulator)`);
   console.log(`notices     ${told.url}/_sim/received (stand-ins for whom they go to)`);
   console.log(`keys        ${keysFile}`);

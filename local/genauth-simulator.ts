@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
+import { sourceList } from "../cli/sources/index.ts";
 import { createAccess } from "./genauth-access.ts";
 import { control } from "./genauth-control.ts";
 import { createFaults, type Fault, spoil } from "./genauth-faults.ts";
@@ -21,11 +22,14 @@ export type { Fault };
 /** A stand-in for GenAuth's management API: it keeps a directory of people and can be told to fail. */
 export type GenAuthSimulator = Awaited<ReturnType<typeof startGenAuthSimulator>>;
 
-/** The company of 1,000 that it knows from the start: `lark:ou_demo_1` … `_500`, `wechatwork:demo_1` … `_500`. */
-const demoPeople = Array.from({ length: 500 }, (_, index) => [
-  { syncRelation: `lark:ou_demo_${index + 1}`, name: `Demo Lark ${index + 1}`, departments: ["dept-sales"] },
-  { syncRelation: `wechatwork:demo_${index + 1}`, name: `Demo WeCom ${index + 1}`, departments: ["dept-sales"] },
-]).flat();
+/** Whom it knows from the start: 500 of each directory, `lark:ou_demo_1` … `_500`, `wechatwork:demo_1` … `_500`. */
+const demoPeople = Array.from({ length: 500 }, (_, index) =>
+  sourceList.flatMap(([source, { title, demoId }]) => {
+    const id = demoId?.(index + 1);
+    const name = `Demo ${title} ${index + 1}`;
+    return id === undefined ? [] : [{ syncRelation: `${source}:${id}`, name, departments: ["dept-sales"] }];
+  }),
+).flat();
 
 /** One resign call that was received. */
 export interface Call {

@@ -19,6 +19,12 @@ import { startPoller } from "./poller.ts";
 export { newKeys } from "../cli/sources/index.ts";
 export { newApiKeyPair, newApiSecret } from "../cli/sources/orders.ts";
 
+/** What is printed of where senders send: every directory's path, and the desk's. */
+export const senderPaths = [
+  ...new Set([...webhookRoutes.keys()].map((route) => route.slice(route.indexOf("/")))),
+  ...["/slack/commands", "/resignations"],
+].join("  ");
+
 /** The settings of a stack on this machine: those given over our own, with the simulator for GenAuth. */
 export const localSettings = (
   settings: { operators?: object; slack?: object; genauth?: object },

@@ -5,7 +5,7 @@ import { startAws } from "./aws.ts";
 import { startGenAuthSimulator } from "./genauth-simulator.ts";
 import { startNoticeStandIns, toLine } from "./notice-stand-ins.ts";
 import { play } from "./play.ts";
-import { readLocalSettings, startStack, withSecondListener } from "./stack.ts";
+import { readLocalSettings, senderPaths, startStack, withSecondListener } from "./stack.ts";
 
 const logFile = `${folder}/functions.log`;
 
@@ -28,7 +28,7 @@ async function start(): Promise<void> {
     settings: withSecondListener(settings, told.secondListener),
   });
 
-  console.log(`webhook     ${stack.url}/lark  /wechatwork  /slack/commands  /resignations`);
+  console.log(`webhook     ${stack.url}${senderPaths}`);
   console.log(`GenAuth     ${genauth.url}/_sim/calls (a simulator)`);
   console.log(`notices     ${told.url}/_sim/received (stand-ins for whom they go to)`);
   console.log(`keys        ${process.env.LOCAL_KEYS ?? localKeysFile}`);

@@ -10,6 +10,8 @@ import {
   signWechatwork,
   wechatworkDeleted,
 } from "../cli/sign.ts";
+import { dingtalkEvent, signDingtalk } from "../cli/sources/dingtalk.ts";
+import { type DirectoryName, directoryNames } from "../lambda/resignation/source-names.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import { newKeys, startStack } from "../local/stack.ts";
@@ -33,8 +35,8 @@ afterAll(async () => {
   await Promise.all([aws.close(), genauth.close()]);
 });
 
-type Source = "lark" | "wechatwork" | "slack" | "api";
-const sources: Source[] = ["lark", "wechatwork", "slack", "api"];
+type Source = DirectoryName | "slack" | "api";
+const sources: Source[] = [...directoryNames, "slack", "api"];
 
 /** The first start makes the tables, every later one finds them. */
 async function start(given: object, isAnew = true) {
@@ -49,6 +51,7 @@ const requests: Record<Source, () => SignedRequest> = {
   lark: () => signLark(larkDeleted({ open_id: "ou_demo_1" }, { token: keys.lark.verificationToken }), keys.lark),
   wechatwork: () =>
     signWechatwork(wechatworkDeleted("demo_1", "wwlocal"), { ...keys.wechatwork, receiveId: "wwlocal" }),
+  dingtalk: () => signDingtalk(dingtalkEvent("user_leave_org", ["demo_1"], keys.dingtalk), keys.dingtalk),
   slack: () => signSlack("/slack/commands", { ssl_check: "1" }, keys.slack.signingSecret),
   api: () => signApi({ method: "POST", path: "/resignations", body: { userId: "lark:ou_demo_2" } }, keys.api.zapier),
 };
@@ -58,7 +61,7 @@ const statuses = async () => {
   for (const source of sources) all[source] = await statusOf(source);
   return all;
 };
-const well = { lark: 200, wechatwork: 200, slack: 200, api: 202 };
+const well = { lark: 200, wechatwork: 200, dingtalk: 200, slack: 200, api: 202 };
 const without = (source: Source) => Object.fromEntries(Object.entries(keys).filter(([name]) => name !== source));
 const told = () =>
   lines

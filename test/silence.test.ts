@@ -1,6 +1,7 @@
 /** What tells of departures that never came, came for the wrong id, or came all at once for another reason. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { larkDeleted, send, signLark, signWechatwork, signWechatworkCheck, wechatworkDeleted } from "../cli/sign.ts";
+import { directoryNames } from "../lambda/resignation/source-names.ts";
 import { createSweep } from "../lambda/sweep.ts";
 import { counted } from "../lib/alarms.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
@@ -78,11 +79,8 @@ test("a source that is on and has sent nothing for silenceDays raises the alarm"
   await fromWechatwork(wechatworkDeleted("demo_1", "wwlocal"));
   await outcomeOf("wechatwork:demo_1");
   expect((await sweepInDays(13.9)).emitted).toEqual([]);
-  const silent = [
-    { name: "Silent", source: "lark" },
-    { name: "Silent", source: "wechatwork" },
-  ];
-  // Lark's keys are there, and it has never said a word.
+  // The keys of the others are there, and these have never said a word.
+  const silent = directoryNames.map((source) => ({ name: "Silent", source }));
   expect((await sweepInDays(14.1)).emitted).toEqual(silent);
   expect((await sweepInDays(400, { silenceDays: 0 })).emitted).toEqual([]);
   expect((await sweepInDays(3.1, { silenceDays: 3 })).emitted).toEqual(silent);

@@ -84,7 +84,9 @@ async function takeField(
 /** `true`, or what is wrong with a value: judged by the very code that the functions read the secret with. */
 function judgeField(name: SourceName, field: string, text: string): true | string {
   if (text === "" || text !== text.trim()) return `${name}.${field}: must not be empty, nor have spaces around it`;
-  const samples = Object.fromEntries(fieldsOf(name).map(([one, { sample }]) => [one, sample]));
+  const samples = Object.fromEntries(
+    allFieldsOf(name).flatMap(([one, { sample }]) => (sample === undefined ? [] : [[one, sample]])),
+  );
   const read = parseKeys(JSON.stringify({ [name]: { ...samples, [field]: text } }))[name];
   return read && "wrong" in read ? read.wrong : true;
 }

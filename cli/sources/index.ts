@@ -1,15 +1,20 @@
+import type { DirectoryName } from "../../lambda/resignation/source-names.ts";
 import type { Keys } from "../../lambda/sources/index.ts";
 import { partsOf } from "../genauth-client.ts";
+import { dingtalk } from "./dingtalk.ts";
 import { lark } from "./lark.ts";
 import { orders } from "./orders.ts";
 import { slack } from "./slack.ts";
 import type { FieldsOf, Source } from "./source.ts";
 import { wechatwork } from "./wechatwork.ts";
 
+/** What the commands must know of a source: of a directory also who its people are. */
+type Known<S extends keyof Keys> = Source & { asks: FieldsOf<S> | "callers" } & (S extends DirectoryName
+    ? Required<Pick<Source, "demoId">>
+    : unknown);
+
 /** Every source, by the name of its section in the secret *webhook keys*. A new one is one new file and one line here. */
-const sources = { lark, wechatwork, slack, api: orders } satisfies {
-  [S in keyof Keys]: Source & { asks: FieldsOf<S> | "callers" };
-};
+const sources = { lark, wechatwork, dingtalk, slack, api: orders } satisfies { [S in keyof Keys]: Known<S> };
 
 export type SourceName = keyof typeof sources;
 

@@ -33,6 +33,8 @@ export const lark = {
 
   checks: (section) => [{ title: "Lark", request: signUrlCheck("doctor", keysOf(section)), expected: 200 }],
 
+  demoId: (n) => `ou_demo_${n}`,
+
   scenes(section) {
     const keys = keysOf(section);
     const forgers = { encryptKey: "not the key", verificationToken: "not the token" };

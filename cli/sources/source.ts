@@ -20,6 +20,8 @@ export interface Source {
   form?(section: Section): string;
   /** Harmless events that prove the keys, for `npm run doctor`: none changes anything. */
   checks(section: Section): SampleEvent[];
+  /** The id of the nth of its people whom the GenAuth simulator knows; left out where the source is no directory. */
+  demoId?(n: number): string;
   /** What `npm start` plays of it, with people of the GenAuth simulator. */
   scenes(section: Section): Scene[];
   /** What `npm run send -- <name>` plays. */
@@ -47,6 +49,8 @@ export interface Field {
 /** A field that is asked for only where the others leave it open. */
 export interface DependentField {
   questionFor(section: Section): string | undefined;
+  /** A value of the right form, where no section is right without one: to try the other fields with. */
+  readonly sample?: string;
 }
 
 /** An event, and what must come of it. */

@@ -1,9 +1,10 @@
-import { createCipheriv, createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { Option } from "commander";
 import * as z from "zod";
 import type { SignedRequest } from "../event.ts";
 import { first, readCredentials } from "../files.ts";
 import { localSecret, randomText } from "../random.ts";
+import { sealFrame, signSorted } from "./aes-frame.ts";
 import type { DirectoryOptions, Section, Source } from "./source.ts";
 
 /** WeCom, 企业微信 (docs/wechatwork.md). */
@@ -30,6 +31,8 @@ export const wechatwork = {
   EncodingAESKey                             ${taken.encodingAesKey}`,
 
   checks: (section) => [{ title: "WeCom", request: signWechatworkCheck("1234567890", keysOf(section)), expected: 200 }],
+
+  demoId: (n) => `demo_${n}`,
 
   scenes(section) {
     const request = signDeparture(section, "demo_1");
@@ -94,23 +97,12 @@ function sealWechatwork(message: string, keys: WechatworkKeys, now: Date) {
   const encrypt = encryptWechatwork(message, keys);
   const timestamp = String(Math.floor(now.getTime() / 1000));
   const nonce = randomBytes(8).toString("hex");
-  const signed = [keys.token, timestamp, nonce, encrypt].sort().join("");
-  const signature = createHash("sha1").update(signed).digest("hex");
+  const signature = signSorted(keys.token, timestamp, nonce, encrypt);
   return { encrypt, query: `msg_signature=${signature}&timestamp=${timestamp}&nonce=${nonce}` };
 }
 
-export function encryptWechatwork(message: string, { encodingAesKey, receiveId }: WechatworkKeys): string {
-  const key = Buffer.from(`${encodingAesKey}=`, "base64");
-  const bytes = Buffer.from(message);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(bytes.length);
-  const plain = Buffer.concat([randomBytes(16), length, bytes, Buffer.from(receiveId)]);
-  const padding = 32 - (plain.length % 32);
-  const cipher = createCipheriv("aes-256-cbc", key, key.subarray(0, 16)).setAutoPadding(false);
-  return Buffer.concat([cipher.update(plain), cipher.update(Buffer.alloc(padding, padding)), cipher.final()]).toString(
-    "base64",
-  );
-}
+export const encryptWechatwork = (message: string, { encodingAesKey, receiveId }: WechatworkKeys): string =>
+  sealFrame(message, encodingAesKey, receiveId);
 
 /** The event that WeCom sends when a member was deleted. */
 export function wechatworkDeleted(userId: string, corpId: string, now = new Date()): string {

@@ -16,6 +16,12 @@ export type Forward = z.infer<typeof forwardSchema>;
 /** Throws zod's error. */
 export const parseForward = (text: string): Forward => forwardSchema.parse(JSON.parse(text));
 
+type ForwardSettings = { readonly [D in DirectoryName]?: { readonly forwardTo?: string | undefined } };
+
+/** Where a directory's second listener is; nowhere, too, where the directory has no such setting. */
+export const forwardToOf = (settings: ForwardSettings, source: DirectoryName): string | undefined =>
+  settings[source]?.forwardTo;
+
 export function toForward(source: DirectoryName, request: Request, now: Date): Forward {
   const headers = Object.entries(request.headers).flatMap(([name, value]) =>
     value === undefined || ofTheConnection.test(name) ? [] : [[name, value]],

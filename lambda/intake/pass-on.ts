@@ -4,7 +4,7 @@ import type { Log } from "../log.ts";
 import { isDirectory } from "../resignation/source-names.ts";
 import type { WebhookSettings } from "../settings/by-function.ts";
 import type { Source } from "../sources/source.ts";
-import { toForward } from "./forward.ts";
+import { forwardToOf, toForward } from "./forward.ts";
 
 export interface PassOnParts {
   /** The queue of the second listeners; absent if there is none. */
@@ -20,7 +20,7 @@ export async function passOn(
   { section }: Pick<Source, "section">,
   request: Request,
 ): Promise<void> {
-  if (!isDirectory(section) || !settings[section].forwardTo) return;
+  if (!isDirectory(section) || !forwardToOf(settings, section)) return;
   const message = JSON.stringify(toForward(section, request, now()));
   if (message.length < maxMessageBytes) await forwards?.sendInOrder(message, section);
   else log.count("ForwardFailed", "A request is too large to be passed on", { source: section }, "ERROR");

@@ -67,7 +67,9 @@ export function createReverify(parts: ReverifyParts) {
     try {
       // As at the time it came: a request that was too old then stays refused.
       const { events } = receiveWith(ring, source, request, parts.settings, new Date(kept.receivedAt));
-      if (events.some(({ kind }) => kind === "unusable")) return undefined;
+      const unusable = events.filter(({ kind }) => kind === "unusable").length;
+      // Of what was authentic when it came, all that can be used was carried out then.
+      if (unusable > 0 && (unusable === events.length || isKeptAsAuthentic(kept))) return undefined;
       const taken = await take(
         parts,
         events.map((event) => toReverified(event, kept)),

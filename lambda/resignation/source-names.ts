@@ -1,5 +1,5 @@
 /** The sources that are a directory: each tells of every change in it, so that its silence means something. */
-export const directoryNames = ["lark", "wechatwork"] as const;
+export const directoryNames = ["lark", "wechatwork", "dingtalk"] as const;
 export type DirectoryName = (typeof directoryNames)[number];
 
 /** Who told us. `reconcile`: no sender did; a comparison of the directories found it. */

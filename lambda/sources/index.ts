@@ -1,7 +1,8 @@
-/** Who tells us. A new directory is one file, one line here and its name in `resignation/source-names.ts`. */
+/** Who tells us. A new directory is one file, its name in `names.ts` and one line here (docs/new-source.md). */
 
 import type { DirectoryName } from "../resignation/source-names.ts";
 import type { DeskSettings, WebhookSettings } from "../settings/by-function.ts";
+import { dingtalk } from "./dingtalk.ts";
 import { type KeyRing, type ReadSection, readRing } from "./keys.ts";
 import { lark } from "./lark.ts";
 import { orders } from "./orders.ts";
@@ -11,18 +12,18 @@ import { readCallers } from "./standard-webhooks.ts";
 import { wechatwork } from "./wechatwork.ts";
 
 /** The directories, each of which tells of every change in it. */
-export const directories = { lark, wechatwork } as const satisfies Record<DirectoryName, Source>;
+export const directories = { lark, wechatwork, dingtalk } as const satisfies Record<DirectoryName, Source>;
 
 /** Everything that tells of departures. */
 const senders: readonly Source<Told, DeskSettings>[] = [...Object.values(directories), orders];
 
+type DirectoryReaders = { readonly [D in DirectoryName]: (typeof directories)[D]["readKeys"] };
+const directoryReaders = Object.fromEntries(
+  Object.entries(directories).map(([name, { readKeys }]) => [name, readKeys]),
+) as DirectoryReaders;
+
 /** The sections of the secret *webhook keys*, each with what reads it. */
-const sections = {
-  lark: lark.readKeys,
-  wechatwork: wechatwork.readKeys,
-  slack: readSlackKeys,
-  api: readCallers,
-} satisfies Record<DirectoryName | "slack" | "api", ReadSection<unknown>>;
+const sections = { ...directoryReaders, slack: readSlackKeys, api: readCallers };
 
 /** What proves the senders, by section. */
 export type Keys = { [S in keyof typeof sections]: KeysOf<(typeof sections)[S]> };

@@ -61,6 +61,12 @@ function endOfString(text: string, start: number): number {
   return end;
 }
 
+export type Content = Readonly<Record<string, unknown>>;
+
+/** The object, or one without fields where it is none. */
+export const asObject = (value: unknown): Content =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Content) : {};
+
 /** A name of the caller's, fit to be shown to them. */
 export const shorten = (name: string) => name.toWellFormed().replaceAll(/\p{C}/gu, "?").slice(0, 60);
 

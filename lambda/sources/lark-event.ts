@@ -5,10 +5,8 @@ import type { Moment } from "../resignation/moment.ts";
 import { exactly, isAhead, untimed, withinSecond } from "../resignation/moment.ts";
 import { syncRelation } from "../resignation/sync-relation.ts";
 import { type Form, whatItSays } from "./forms.ts";
-import { nameGivenTwice, shorten } from "./json.ts";
+import { asObject, type Content, nameGivenTwice, shorten } from "./json.ts";
 import type { Context, Event, Told } from "./source.ts";
-
-export type Content = Readonly<Record<string, unknown>>;
 
 /** A request that was proved. */
 export interface Opened {
@@ -201,9 +199,6 @@ const told = (...events: Event[]): Told => ({ events, answer: () => json(200, {}
 /** Somebody may have left, and it cannot be carried out: kept, counted and told. */
 const keep = (reason: string, message: string, facts: Facts): Told =>
   told({ kind: "unusable", reason, metric: "UnusableDeparture", message, facts });
-
-export const asObject = (value: unknown): Content =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Content) : {};
 
 export const isSchema2 = (content: Content) =>
   content.schema === "2.0" || (typeof content.header === "object" && content.header !== null);

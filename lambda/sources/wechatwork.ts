@@ -2,12 +2,12 @@
  * WeCom (企业微信) callbacks: 回调配置 (document 91116), 加解密方案说明 (91144) and 成员变更通知 (96302), own
  * corp and suite. Every check of the encryption document, in its order, before anything is believed.
  */
-import { hash } from "node:crypto";
 import * as z from "zod/mini";
 import { decodeUtf8, parseQuery, type Request, text } from "../http.ts";
 import { refused, unreadable } from "../problem.ts";
+import { openFrame, sign } from "./aes-frame.ts";
 import { key, oneOrMore, readFields } from "./keys.ts";
-import { findEvery, isSameDigest, openAes, strictBase64 } from "./proof.ts";
+import { findEvery, isSameDigest } from "./proof.ts";
 import { type Context, defineSource, type Told, verified } from "./source.ts";
 import { type Opened, readEvent } from "./wechatwork-event.ts";
 import { readXml } from "./wechatwork-xml.ts";
@@ -98,34 +98,9 @@ function open(query: ReadonlyMap<string, string>, encrypted: string, keys: Wecha
     throw refused("signature");
   }
   const opened = findEvery(
-    keys.encodingAesKey.map((key) => decrypt(encrypted, key)),
-    (candidate) => candidate !== undefined && keys.receiveIds.includes(candidate.receiveId),
+    keys.encodingAesKey.map((key) => openFrame(encrypted, key)),
+    (candidate) => candidate !== undefined && keys.receiveIds.includes(candidate.receiver),
   );
   if (!opened) throw refused("decryption or receiveid");
-  return opened;
-}
-
-/** sha1 over the values in dictionary order: by code unit, as `.sort()` does and a locale does not. */
-export function sign(token: string, timestamp: string, nonce: string, encrypted: string): string {
-  return hash("sha1", [token, timestamp, nonce, encrypted].sort().join(""), "hex");
-}
-
-/**
- * AES-256-CBC, IV = the first 16 bytes of the key, PKCS#7 to multiples of 32; inside 16 random bytes, the
- * message's length in 4 bytes, the message, and the receiveid to the end. `undefined` where any of it is off.
- */
-export function decrypt(encrypted: string, encodingAesKey: string): { message: Buffer; receiveId: string } | undefined {
-  const bytes = strictBase64(encrypted);
-  if (!bytes || bytes.length === 0 || bytes.length % 32 !== 0) return undefined;
-  const key = Buffer.from(`${encodingAesKey}=`, "base64");
-  const decipher = openAes(key, key.subarray(0, 16)).setAutoPadding(false);
-  const padded = Buffer.concat([decipher.update(bytes), decipher.final()]);
-
-  const padding = padded.at(-1) ?? 0;
-  if (padding < 1 || padding > 32 || !padded.subarray(-padding).every((byte) => byte === padding)) return undefined;
-  const plain = padded.subarray(0, -padding);
-  if (plain.length < 20) return undefined;
-  const messageEnd = 20 + plain.readUInt32BE(16);
-  if (messageEnd > plain.length) return undefined;
-  return { message: plain.subarray(20, messageEnd), receiveId: plain.subarray(messageEnd).toString("utf8") };
+  return { message: opened.message, receiveId: opened.receiver };
 }

@@ -110,7 +110,7 @@ describe("npm run send and npm run ledger", () => {
     writeFileSync(others, JSON.stringify({ ...rest, api: { stranger: api.ops } }));
     const ill = await doctor("--keys", others);
     expect(ill.code).toBe(1);
-    for (const source of ["Lark", "WeCom", "Slack", "api.stranger"])
+    for (const source of ["Lark", "WeCom", "DingTalk", "Slack", "api.stranger"])
       expect(ill.out).toContain(`✘ ${source}: the webhook answers 401`);
     expect(await doctor("--person", "lark:ou_nobody")).toMatchObject({
       code: 1,
@@ -141,6 +141,7 @@ describe("npm run send and npm run ledger", () => {
       code: 0,
       out: expect.stringContaining("1616140317555161061"),
     });
+    expect(await send("dingtalk", "--check")).toMatchObject({ code: 0, out: expect.stringContaining("msg_signature") });
     expect(await send("api", "--user", "lark:ou_demo_9", "--wait", "0")).toMatchObject({
       code: 0,
       out: expect.stringContaining("202"),

@@ -55,6 +55,22 @@ const kept = () => JSON.parse(aws.secret(stack.environment.KEYS_SECRET_ID) ?? "{
 const lark = { encryptKey: "", verificationToken: "v-token" };
 const wechatwork = { token: "", encodingAesKey: "", receiveIds: "ww1" };
 
+test("takes DingTalk's keys, makes what is left empty, and keeps the one corpId", async () => {
+  const dingtalk = { token: "", aesKey: "", ownerKey: "dingclient", corpId: "dingcorp" };
+  const first = await setUp({ dingtalk, token });
+  expect([first.code, first.err]).toEqual([0, ""]);
+  const { aesKey } = kept().dingtalk;
+  expect(first.out).toContain(aesKey);
+  expect(kept().dingtalk).toMatchObject({ ownerKey: "dingclient", corpId: "dingcorp" });
+  expect((await setUp({ dingtalk: { ...dingtalk, corpId: "dingother" }, token })).code).toBe(0);
+  expect(kept().dingtalk).toMatchObject({ aesKey: [aesKey, expect.any(String)], corpId: "dingother" });
+  expect(parseKeys(JSON.stringify(kept())).dingtalk).toHaveProperty("keys");
+  const { corpId, ...without } = dingtalk;
+  expect((await setUp({ dingtalk: { ...without, aesKey: "short" }, token })).err).toContain(
+    "dingtalk.aesKey: must be 43 letters and digits",
+  );
+});
+
 test("fills in the secrets, makes keys, sets lark's id field, says what to paste, and ticks off who was heard", async () => {
   const person = "lark:ou_demo_1";
   const running = setUp({ lark, wechatwork, api: ["zapier", "ops"], token, person }, 20);

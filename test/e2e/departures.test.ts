@@ -14,12 +14,15 @@ import {
   slackCommand,
   wechatworkDeleted,
 } from "../../cli/sign.ts";
+import { sourceOf } from "../../cli/sources/index.ts";
+import { directoryNames } from "../../lambda/resignation/source-names.ts";
 import { startSlackStandIn } from "../../local/slack.ts";
 import {
   ask,
   callsFor,
   fail,
   genauth,
+  keys,
   lark,
   larkKeys,
   of,
@@ -72,12 +75,14 @@ describe.skipIf(!genauth)("with the simulator", () => {
   beforeEach(() => fail({ mode: "none" }));
 
   test("a departure of each source ends in one call, and its repeat in none", async () => {
-    const [one, two, three] = [await somebody("lark"), await somebody("wechatwork"), await somebody("lark")];
-    const requests: [SignedRequest, string][] = [
-      [lark(one), `lark:${one}`],
-      [signWechatwork(wechatworkDeleted(two, receiveId), wechatworkKeys), `wechatwork:${two}`],
-      [order(`lark:${three}`), `lark:${three}`],
-    ];
+    const ordered = `lark:${await somebody("lark")}`;
+    const requests: [SignedRequest, string][] = [[order(ordered), ordered]];
+    for (const name of directoryNames) {
+      const id = await somebody(name);
+      const sends = sourceOf(name)?.sends;
+      const section = keys[name];
+      if (section && sends && "sign" in sends) requests.push([sends.sign(section, id, {}), `${name}:${id}`]);
+    }
     for (const [request, userId] of requests) {
       expect([200, 202]).toContain(await status(request));
       await outcome(userId, "resigned");

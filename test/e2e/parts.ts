@@ -20,7 +20,7 @@ export const genauth = process.env.E2E_GENAUTH;
 export const notices = process.env.E2E_NOTICES;
 export const outputs = process.env.E2E_OUTPUTS ? readOutputs(process.env.E2E_OUTPUTS) : undefined;
 
-const keys = readKeys(process.env.E2E_KEYS);
+export const keys = readKeys(process.env.E2E_KEYS);
 export const larkKeys = {
   encryptKey: first(keys.lark?.encryptKey),
   verificationToken: first(keys.lark?.verificationToken),

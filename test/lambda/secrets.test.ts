@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cachedSecret } from "../../lambda/aws/secret.ts";
 import { parseToken } from "../../lambda/genauth/token.ts";
 import { parseTargets } from "../../lambda/notices/targets.ts";
+import { directoryNames } from "../../lambda/resignation/source-names.ts";
 import { apiKeyBytes } from "../../lambda/settings/secret-text.ts";
 import { parseKeys } from "../../lambda/sources/index.ts";
 import { type KeyRing, whatIsWrong } from "../../lambda/sources/keys.ts";
@@ -36,7 +37,9 @@ describe("keys", () => {
       const ring = parseKeys(`{"lark":${JSON.stringify(whole.lark)},"${name}":${JSON.stringify(whole.wechatwork)}}`);
       expect(Object.keys(ring)).toEqual(["lark", name]);
       expect(ring.lark).toHaveProperty("keys");
-      expect(whatIsWrong(ring)).toEqual([`${name}: no source is called so, there are lark, wechatwork, slack, api`]);
+      expect(whatIsWrong(ring)).toEqual([
+        `${name}: no source is called so, there are ${[...directoryNames, "slack", "api"].join(", ")}`,
+      ]);
     }
     const long = "AKeyThatStandsInTheNamesPlaceByMistake";
     expect(JSON.stringify(parseKeys(JSON.stringify({ [long]: 1 })))).not.toContain(long);

@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { App } from "aws-cdk-lib";
 import { Match, Template } from "aws-cdk-lib/assertions";
 import { beforeAll, describe, expect, test } from "vitest";
+import { directoryNames } from "../../lambda/resignation/source-names.ts";
 import { ResignWebhookStack } from "../../lib/resign-webhook.ts";
 
 const genauth = { host: "https://api.genauth.ai", userPoolId: "pool" };
@@ -138,6 +140,7 @@ test("the API has exactly the routes that the sources have", () => {
     "GET /resignations",
     "GET /resignations/{id}",
     "GET /wechatwork",
+    "POST /dingtalk",
     "POST /lark",
     "POST /quarantine/reverify",
     "POST /resignations",
@@ -153,6 +156,17 @@ test("the API has exactly the routes that the sources have", () => {
     DefaultRouteSettings: { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 },
     AccessLogSettings: Match.objectLike({ Format: Match.not(Match.stringLikeRegexp("authorization|header|body")) }),
   });
+});
+
+test("every directory's address is an output, under the name of its console's page", () => {
+  const own = synthesize({
+    domain: { name: "hook.example.com", certificateArn: "arn:aws:acm:us-east-1:1:certificate/1" },
+  });
+  for (const name of directoryNames) {
+    const output = `${name.charAt(0).toUpperCase()}${name.slice(1)}Url`;
+    own.hasOutput(output, { Value: `https://hook.example.com/${name}`, Description: Match.stringLikeRegexp(name) });
+    expect(existsSync(`docs/${name}.md`)).toBe(true);
+  }
 });
 
 test("functions run on Node 24 on arm64, and their logs are kept as long as said", () => {

@@ -22,8 +22,9 @@ describe.each(files)("%s", (file) => {
       (line) => /\bsign\(|createHmac\(/.test(line) && !/function sign\(|return `?.*createHash/.test(line),
     );
     const isCompared = (line: string) => /isSame(Digest)?\(|timingSafeEqual\(/.test(line);
-    // Slack's `sign` makes what `verify` compares.
-    const others = made.filter((line) => !isCompared(line) && !line.includes("return `v0=$"));
+    // Slack's `sign` makes what `verify` compares, and an answer of ours is signed for its reader.
+    const isMeant = (line: string) => line.includes("return `v0=$") || /return { msg_signature: sign\(/.test(line);
+    const others = made.filter((line) => !isCompared(line) && !isMeant(line));
     expect(others).toEqual([]);
   });
 });

@@ -7,6 +7,7 @@ import type { RuntimeSettings } from "../../../lambda/settings/settings.ts";
 import type { Told } from "../../../lambda/sources/source.ts";
 import { gist, now, problemOf, routes, settings } from "../../parts.ts";
 import * as api from "./hostile/api.ts";
+import * as dingtalk from "./hostile/dingtalk.ts";
 import * as lark from "./hostile/lark.ts";
 import type { Hostile } from "./hostile/parts.ts";
 import * as slack from "./hostile/slack.ts";
@@ -51,6 +52,7 @@ async function verdictOfWork(work: Work, given: RuntimeSettings): Promise<string
 describe.each([
   ["lark", lark],
   ["wechatwork", wechatwork],
+  ["dingtalk", dingtalk],
   ["slack", slack],
   ["api", api],
 ])("%s", (_, { keys, cases, accepted }) => {

@@ -4,7 +4,9 @@ import { decrypt, encrypt, getSignature } from "@wecom/crypto";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import { larkDeleted, signApi, signLark, signWechatwork, wechatworkDeleted } from "../../../cli/sign.ts";
+import { dingtalkEvent, signDingtalk } from "../../../cli/sources/dingtalk.ts";
 import { receiveWith } from "../../../lambda/intake/receive.ts";
+import { dingtalk } from "../../../lambda/sources/dingtalk.ts";
 import { orders } from "../../../lambda/sources/orders.ts";
 import { wechatwork } from "../../../lambda/sources/wechatwork.ts";
 import { newApiSecret } from "../../../local/stack.ts";
@@ -37,6 +39,42 @@ test("@wecom/crypto reads what send makes", () => {
     query.get("msg_signature"),
   );
   expect(decrypt(keys.encodingAesKey, encrypted)).toMatchObject({ message: "<xml>张三</xml>", id: "ww1" });
+});
+
+describe("@wecom/crypto, which speaks DingTalk's frame as well,", () => {
+  const [token, aesKey, ownerKey, corpId] = [
+    "aToken",
+    "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
+    "dingclient",
+    "ding",
+  ];
+  const keys = { token: [token], aesKey: [aesKey], ownerKey: [ownerKey], corpId };
+
+  test("encrypts and signs what we read, and opens what we answer", () => {
+    for (let length = 1; length <= 64; length += 1) {
+      const userId = "a".repeat(length);
+      const message = JSON.stringify(dingtalkEvent("user_leave_org", [userId], { corpId }, { at: now }));
+      const encrypted = encrypt(aesKey, message, ownerKey);
+      const signature = getSignature(token, "1795485600000", "WL4PK6yA", encrypted);
+      const path = `/dingtalk?signature=${signature}&timestamp=1795485600000&nonce=WL4PK6yA`;
+      const request = toRequest({ method: "POST", path, headers: {}, body: JSON.stringify({ encrypt: encrypted }) });
+      const told = receiveWith({ dingtalk: { keys } }, dingtalk, request, settings(), now);
+      expect(gist(told)).toMatchObject({ departures: [{ userId: `dingtalk:${userId}` }] });
+      const answer = JSON.parse(told.answer([]).body ?? "") as Record<string, string>;
+      const { msg_signature, timeStamp = "", nonce = "", encrypt: sealed = "" } = answer;
+      expect(getSignature(token, timeStamp, nonce, sealed)).toBe(msg_signature);
+      expect(decrypt(aesKey, sealed)).toMatchObject({ message: "success", id: ownerKey });
+    }
+  });
+
+  test("reads what send makes", () => {
+    const { path, body } = signDingtalk({ name: "张三 100%" }, { token, aesKey, ownerKey }, now);
+    const query = new URLSearchParams(path.split("?")[1]);
+    const { encrypt: sealed } = JSON.parse(body) as { encrypt: string };
+    const signature = getSignature(token, query.get("timestamp") ?? "", query.get("nonce") ?? "", sealed);
+    expect([query.get("signature"), query.get("msg_signature")]).toEqual([signature, signature]);
+    expect(decrypt(aesKey, sealed)).toMatchObject({ message: '{"name":"张三 100%"}', id: ownerKey });
+  });
 });
 
 test("@larksuiteoapi/node-sdk's dispatcher takes what send makes", async () => {

@@ -10,12 +10,14 @@ import {
   signWechatwork,
   wechatworkDeleted,
 } from "../../../cli/sign.ts";
+import { dingtalkEvent, signDingtalk } from "../../../cli/sources/dingtalk.ts";
 import { parseToken } from "../../../lambda/genauth/token.ts";
 import { decodeUtf8, parseQuery } from "../../../lambda/http.ts";
 import { receiveWith } from "../../../lambda/intake/receive.ts";
 import { slack } from "../../../lambda/operators/slack.ts";
 import { Problem } from "../../../lambda/problem.ts";
 import { parseSyncRelation } from "../../../lambda/resignation/sync-relation.ts";
+import { dingtalk } from "../../../lambda/sources/dingtalk.ts";
 import { parseKeys } from "../../../lambda/sources/index.ts";
 import { lark } from "../../../lambda/sources/lark.ts";
 import { orders } from "../../../lambda/sources/orders.ts";
@@ -30,10 +32,19 @@ const context = { settings: settings(), now };
 const larkKeys = { encryptKey: ["key"], verificationToken: ["token"] };
 const wechatworkKeys = { token: ["t"], encodingAesKey: [encodingAesKey], receiveIds: ["ww1"] };
 
+const dingtalkSigner = { token: "tok", aesKey: encodingAesKey, ownerKey: "dingclient", corpId: "dingcorp" };
+const dingtalkKeys = { token: ["tok"], aesKey: [encodingAesKey], ownerKey: ["dingclient"], corpId: "dingcorp" };
+
 type Receive = (request: ReturnType<typeof toRequest>) => ReturnType<typeof gist>;
-const ring = { lark: { keys: larkKeys }, wechatwork: { keys: wechatworkKeys }, api: { keys: { zapier: [secret] } } };
+const ring = {
+  lark: { keys: larkKeys },
+  wechatwork: { keys: wechatworkKeys },
+  dingtalk: { keys: dingtalkKeys },
+  api: { keys: { zapier: [secret] } },
+};
 const receiveLark: Receive = (request) => gist(receiveWith(ring, lark, request, settings(), now));
 const receiveWechatwork: Receive = (request) => gist(receiveWith(ring, wechatwork, request, settings(), now));
+const receiveDingtalk: Receive = (request) => gist(receiveWith(ring, dingtalk, request, settings(), now));
 const receiveApi: Receive = (request) => gist(receiveWith(ring, orders, request, settings(), now));
 
 const signedBySource: [string, Receive, (id: string) => SignedRequest, string][] = [
@@ -48,6 +59,12 @@ const signedBySource: [string, Receive, (id: string) => SignedRequest, string][]
     receiveWechatwork,
     (id) => signWechatwork(wechatworkDeleted(id, "ww1", now), { token: "t", encodingAesKey, receiveId: "ww1" }, now),
     "wechatwork:",
+  ],
+  [
+    "dingtalk",
+    receiveDingtalk,
+    (id) => signDingtalk(dingtalkEvent("user_leave_org", [id], dingtalkSigner, { at: now }), dingtalkSigner, now),
+    "dingtalk:",
   ],
   [
     "api",
@@ -180,6 +197,36 @@ test("an authentic Slack form of any kind is an answer or our own error, and ord
         if (!isOurs(error)) throw error;
       }
     }),
+    { numRuns: 1_000 },
+  );
+});
+
+test("an authentic DingTalk message of any form is answered", () => {
+  const name = fc.constantFrom("EventType", "CorpId", "EventTime", "timeStamp", "eventId", "userId", "UserId", "x");
+  const value = fc.constantFrom<unknown>(
+    "user_leave_org",
+    "user_add_org",
+    "check_url",
+    "dingcorp",
+    ["a", 7],
+    [],
+    null,
+    1,
+    "",
+  );
+  const content = fc.dictionary(name, fc.oneof(value, fc.jsonValue({ maxDepth: 2 })), { maxKeys: 8 });
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        content.map((one) => JSON.stringify(one)),
+        fc.string(),
+      ),
+      (message) => {
+        const received = receiveDingtalk(toRequest(signDingtalk(message, dingtalkSigner, now)));
+        const answer = typeof received.answer === "function" ? received.answer([]) : received.answer;
+        expect(answer.body).toMatch(/^{"msg_signature":"[0-9a-f]{40}",/);
+      },
+    ),
     { numRuns: 1_000 },
   );
 });

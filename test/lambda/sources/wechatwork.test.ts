@@ -8,7 +8,8 @@ import {
   wechatworkDeleted,
 } from "../../../cli/sign.ts";
 import { receiveWith } from "../../../lambda/intake/receive.ts";
-import { decrypt, sign, wechatwork } from "../../../lambda/sources/wechatwork.ts";
+import { openFrame, sign } from "../../../lambda/sources/aes-frame.ts";
+import { wechatwork } from "../../../lambda/sources/wechatwork.ts";
 import { gist, now, problemOf, settings, toRequest } from "../../parts.ts";
 import { readVectors } from "../../vectors.ts";
 
@@ -558,15 +559,15 @@ describe("decryption", () => {
   test("pads to 32, where Node's own unpadding fails", () => {
     for (let length = 0; length < 70; length += 1) {
       const message = "x".repeat(length);
-      expect(decrypt(encryptWechatwork(message, one), encodingAesKey)?.message.toString()).toBe(message);
+      expect(openFrame(encryptWechatwork(message, one), encodingAesKey)?.message.toString()).toBe(message);
     }
   });
 
   test("of a frame without a message, or without a receiver", () => {
-    const empty = { message: Buffer.alloc(0), receiveId: "" };
-    expect(decrypt(seal(frame(0, "")), encodingAesKey)).toEqual(empty);
-    expect(decrypt(seal(frame(3, "abc")), encodingAesKey)).toEqual({ message: Buffer.from("abc"), receiveId: "" });
-    expect(decrypt(seal(frame(0, "ww1")), encodingAesKey)).toEqual({ ...empty, receiveId: "ww1" });
+    const empty = { message: Buffer.alloc(0), receiver: "" };
+    expect(openFrame(seal(frame(0, "")), encodingAesKey)).toEqual(empty);
+    expect(openFrame(seal(frame(3, "abc")), encodingAesKey)).toEqual({ message: Buffer.from("abc"), receiver: "" });
+    expect(openFrame(seal(frame(0, "ww1")), encodingAesKey)).toEqual({ ...empty, receiver: "ww1" });
   });
 
   test.each([
@@ -584,7 +585,7 @@ describe("decryption", () => {
     ["nothing", ""],
     ["base64 with junk", `${encryptWechatwork("a", one)}\n`],
   ])("refuses %s", (_, encrypted) => {
-    expect(decrypt(encrypted, encodingAesKey)).toBeUndefined();
+    expect(openFrame(encrypted, encodingAesKey)).toBeUndefined();
   });
 });
 
@@ -612,9 +613,9 @@ describe.skipIf(!published)("published vectors", () => {
       expect(isSigned).toBe(vector.negative !== "signature" && vector.kind !== "encrypt" ? true : isSigned);
       if (vector.negative === "signature") expect(isSigned).toBe(false);
       if (!vector.encodingAesKey) return;
-      const opened = decrypt(vector.encrypt, vector.encodingAesKey);
+      const opened = openFrame(vector.encrypt, vector.encodingAesKey);
       expect(opened?.message.toString()).toBe(vector.expectedMessage);
-      expect(opened?.receiveId === vector.receiveId).toBe(vector.negative !== "receiveId");
+      expect(opened?.receiver === vector.receiveId).toBe(vector.negative !== "receiveId");
 
       const given = {
         token: [vector.token],
