@@ -114,7 +114,7 @@ describe("a return", () => {
 test("the check of the address is answered, and notes that the source was heard", async () => {
   await start();
   expect(await isDelivered(signDingtalk(urlCheck, keys.dingtalk))).toBe(true);
-  expect(await stack.ledger.readLife("dingtalk")).toMatchObject({ heard: expect.any(String) });
+  expect(await stack.ledger.readPulse("dingtalk")).toMatchObject({ heard: expect.any(String) });
 });
 
 test("protected people are held, and an event from long ago is", async () => {
@@ -130,7 +130,7 @@ test("another enterprise's event is counted, does nothing, and is no sign of lif
   expect(await isDelivered(event("user_leave_org", ["demo_1"], { corpId: "dingother" }))).toBe(true);
   expect(metrics("OtherTenant")).toHaveLength(1);
   expect((await stack.ledger.list({ now: new Date(), limit: 1, userId: "dingtalk:demo_1" })).items).toEqual([]);
-  expect(await stack.ledger.readLife("dingtalk")).toBeUndefined();
+  expect(await stack.ledger.readPulse("dingtalk")).toBeUndefined();
 });
 
 test("every failed proof is one identical 401", async () => {
