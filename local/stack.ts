@@ -157,7 +157,10 @@ export async function startStack(options: {
         startPoller(client, forwardsUrl, forwarder, { concurrency: 2, batchSize: 1 }),
       ]
     : [];
-  const sweeping = setInterval(() => void sweep().catch(console.error), sweepEverySeconds * 1000);
+  let sweeps: Promise<unknown> = Promise.resolve();
+  const sweeping = setInterval(() => {
+    sweeps = Promise.all([sweeps, sweep().catch(console.error)]);
+  }, sweepEverySeconds * 1000);
 
   return {
     url: front.url,
@@ -174,7 +177,7 @@ export async function startStack(options: {
     async close(): Promise<void> {
       clearInterval(sweeping);
       await front.close();
-      await Promise.all(pollers.map((poller) => poller.close()));
+      await Promise.all([sweeps, ...pollers.map((poller) => poller.close())]);
       client.destroy();
     },
   };
