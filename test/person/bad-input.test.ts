@@ -11,7 +11,7 @@ import {
 import type { Brake } from "../../lambda/aws/notes.ts";
 import { askBrake } from "../../lambda/departure/brake.ts";
 import { untimed } from "../../lambda/moment.ts";
-import { day, type Ground, hour, minute, someone, startCompany, startGround } from "./fixtures.ts";
+import { day, type Ground, hour, minute, someone, startAt, startCompany, startGround } from "./fixtures.ts";
 
 let ground: Ground;
 let company: Awaited<ReturnType<typeof startCompany>>;
@@ -21,8 +21,8 @@ beforeAll(async () => {
 afterEach(() => company?.close());
 afterAll(() => ground.close());
 
-async function start(changes: object = {}) {
-  company = await startCompany(ground, changes);
+async function start(changes: object = {}, deadlineMs?: number) {
+  company = await startCompany(ground, changes, startAt, deadlineMs);
   return company;
 }
 
@@ -171,7 +171,7 @@ describe("a look at GenAuth", () => {
   test.each(["cut", "garbage", "500", "hang"] as const)(
     "that ends as %s is no look: it is tried again",
     async (mode) => {
-      const { deliver, fail, resigned, rest, status, step } = await start();
+      const { deliver, fail, resigned, rest, status, step } = await start({}, mode === "hang" ? 300 : undefined);
       const id = await deliver();
       fail(mode, "look", { count: 1 });
       await step(1);
