@@ -24,6 +24,7 @@ import { toEvent } from "../local/http-front.ts";
 import { listen, readBody, serve } from "../local/listen.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 import { toRequest } from "./parts.ts";
+import "./seed.ts";
 
 let aws: LocalAws;
 let genauth: GenAuthSimulator;
