@@ -18,6 +18,7 @@ import {
 } from "../../../lambda/resignation.ts";
 import { type LocalAws, startAws } from "../../../local/aws.ts";
 import { now } from "../../parts.ts";
+import "../../seed.ts";
 
 let aws: LocalAws;
 let ledger: Ledger;
@@ -273,11 +274,12 @@ describe("a relation", () => {
     ]);
   });
 
-  test("keeps the greatest of a thousand returns that are told at once", async () => {
-    const moments = Array.from({ length: 1_000 }, (_, index) => (index * 7) % 1_000);
-    await Promise.all(moments.map((seconds) => ledger.noteReturn(lark1, "lark", at(seconds, 2_000 - seconds), now)));
-    expect(await told()).toMatchObject([{ from: from(999).toISOString(), to: from(2_000).toISOString() }]);
-  }, 60_000);
+  // A thousand: ledger.long.test.ts.
+  test("keeps the greatest of a hundred returns that are told at once", async () => {
+    const moments = Array.from({ length: 100 }, (_, index) => (index * 7) % 100);
+    await Promise.all(moments.map((seconds) => ledger.noteReturn(lark1, "lark", at(seconds, 200 - seconds), now)));
+    expect(await told()).toMatchObject([{ from: from(99).toISOString(), to: from(200).toISOString() }]);
+  });
 
   test("is due at once when something was said of it, and kept for 800 days", async () => {
     await ledger.noteReturn(lark1, "lark", at(0), from(10));
