@@ -6,7 +6,7 @@ export default defineConfig({
     include: [
       "test/**/*.long.test.ts",
       "test/lambda/sources/{json,verify.property}.test.ts",
-      "test/lambda/{aws/ledger,genauth/genauth}.test.ts",
+      "test/lambda/{ledger,genauth/genauth}.test.ts",
       "test/quarantine.test.ts",
     ],
     env: { NEW_SEEDS: "1" },

@@ -43,7 +43,7 @@ const contestants: Contestant[] = [
   },
   { name: "sweep", entry: "lambda/sweep.ts", isOurs: true, first: () => ({}) },
   { name: "notifier", entry: "lambda/notifier.ts", isOurs: true },
-  { name: "reverifier", entry: "lambda/reverifier.ts", isOurs: true },
+  { name: "desk", entry: "lambda/desk.ts", isOurs: true },
   { name: "forwarder", entry: "lambda/forwarder.ts", isOurs: true },
 ];
 

@@ -3,10 +3,10 @@ import { AwsLambdaReceiver, LogLevel } from "@slack/bolt";
 import { decrypt, getSignature } from "@wecom/crypto";
 import { Webhook } from "standardwebhooks";
 import { first } from "../cli/files.ts";
-import type { Keys } from "../lambda/aws/secrets.ts";
-import type { RuntimeSettings } from "../lambda/environment.ts";
+import { routes as deskRoutes } from "../lambda/desk.ts";
 import { toRequest } from "../lambda/http.ts";
-import { routes } from "../lambda/sources/index.ts";
+import type { RuntimeSettings } from "../lambda/settings.ts";
+import { routes as webhookRoutes } from "../lambda/webhook.ts";
 import { median } from "./measure.ts";
 import { startBench } from "./stage.ts";
 
@@ -31,12 +31,11 @@ export async function contend(source: "lark" | "wechatwork" | "slack" | "api"): 
     Object.fromEntries(Object.entries(section).map(([name, value]) => [name, [value].flat()]));
   const ours = ({ event }: typeof lark, section: Record<string, string | string[]>): Act => {
     // As the secret's cached reader has them.
-    const sectionKeys = listed(section) as unknown as Keys[keyof Keys];
+    const sectionKeys = listed(section);
     return () => {
       const request = toRequest(event);
-      return routes
-        .get(request.route)
-        ?.routes[request.route]?.(request, { keys: sectionKeys, settings, now: new Date() });
+      const source = webhookRoutes.get(request.route) ?? deskRoutes.get(request.route);
+      return source?.routes[request.route]?.(request, { keys: sectionKeys, settings, now: new Date() });
     };
   };
 

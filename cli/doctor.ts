@@ -1,14 +1,10 @@
-import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import { ListSubscriptionsByTopicCommand, SNSClient } from "@aws-sdk/client-sns";
-import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { Command } from "commander";
-import * as z from "zod";
-import { type KeyRing, parseKeys, parseTargets, parseToken, type TargetRing } from "../lambda/aws/secrets.ts";
-import { simulatorCredentials } from "../local/genauth-simulator.ts";
-import { first, type KeysFile, readJson, readKeys, readOutputs } from "./files.ts";
-import { connectGenAuth, type GenAuthClient, idOf, readToken, relationsSchema } from "./genauth-client.ts";
-import { probe } from "./probe.ts";
-import { type SignedRequest, send, signApi, signLark, signSlack, signWechatworkCheck } from "./sign.ts";
+import { localGenAuthUrl, localUrl, simulatorCredentials } from "./defaults.ts";
+import { toText } from "./doctor/finding.ts";
+import { askGenAuth } from "./doctor/genauth.ts";
+import { probe } from "./doctor/probe.ts";
+import { askStack } from "./doctor/stack.ts";
+import { askWebhook } from "./doctor/webhook.ts";
 
 interface Options {
   url: string;
@@ -22,24 +18,13 @@ interface Options {
   resign?: string;
 }
 
-/** What was looked at, what was found, and if it is not well, what to do. */
-interface Finding {
-  what: string;
-  found: string;
-  isWell: boolean;
-  advice?: string;
-}
-
-const { version } = readJson("package.json", "package") as { version: string };
-const port = Number(process.env.PORT ?? 3000);
-
 new Command("doctor")
   .description(
     "Looks whether an installation is well: GenAuth's token, one person's ids, every source's keys, and a deployed stack.",
   )
-  .option("--url <address>", "where the webhook is", `http://127.0.0.1:${port}`)
+  .option("--url <address>", "where the webhook is", localUrl)
   .option("--keys <file>", "the keys, as they stand in the secret (default: LOCAL_KEYS, or those of npm start)")
-  .option("--genauth <host>", "GenAuth's address", `http://127.0.0.1:${process.env.GENAUTH_PORT ?? port + 1}`)
+  .option("--genauth <host>", "GenAuth's address", localGenAuthUrl)
   .option("--pool <id>", "the user pool", simulatorCredentials.userPoolId)
   .option("--token <file>", "what GenAuth takes, as it stands in the secret (default: the simulator's)")
   .option("--person <id>", "somebody whom GenAuth's sync made: a sync relation, or GenAuth's own user id")
@@ -55,9 +40,7 @@ new Command("doctor")
   .action(async (options: Options) => {
     if (options.probe) return probe(options);
     const findings = [...(await askGenAuth(options)), ...(await askWebhook(options)), ...(await askStack(options))];
-    for (const { what, found, isWell, advice } of findings) {
-      console.log(`${isWell ? "✔" : "✘"} ${what}: ${found}${!isWell && advice ? `\n    ${advice}` : ""}`);
-    }
+    for (const finding of findings) console.log(toText(finding));
     const ill = findings.filter(({ isWell }) => !isWell).length;
     console.log(ill === 0 ? "All is well." : `${ill} of ${findings.length} are not well.`);
     process.exitCode = ill === 0 ? 0 : 1;
@@ -67,221 +50,3 @@ new Command("doctor")
     console.error(error.message);
     process.exitCode = 1;
   });
-
-async function askGenAuth({ genauth: host, pool, token: file, person }: Options): Promise<Finding[]> {
-  const given = readToken(file);
-  if ("wrong" in given) {
-    const advice = 'It is {"token"} or {"accessKeyId","accessKeySecret"}.';
-    return [{ what: "GenAuth token", found: given.wrong, isWell: false, advice }];
-  }
-  const genauth = await connectGenAuth({ host, pool, given });
-  const nobody = encodeURIComponent("lark:doctor-looks-for-nobody");
-  const looked = await genauth.ask(`get-user?userId=${nobody}&userIdType=sync_relation`, z.object({}));
-  const finding: Finding = {
-    what: "GenAuth token",
-    found:
-      looked.kind === "not_found"
-        ? "works, and knows nobody by an id that we made up"
-        : `${looked.kind} (${looked.answer.message})`,
-    isWell: looked.kind === "not_found",
-    advice:
-      {
-        token_refused: "GenAuth refuses it: make a new key pair, of a co-administrator who may read and resign users.",
-        refused: `${mayNotLook("get-user")} Is genauth.userPoolId right?`,
-        busy: "GenAuth does not answer as it should: is genauth.host right?",
-        done: "Somebody has the id that we made up: that cannot be.",
-      }[looked.kind as string] ?? "",
-  };
-  const findings = [
-    finding,
-    ...(looked.kind === "not_found" ? [await askRightToList(genauth), await askHeadcount(genauth)] : []),
-  ];
-  return person ? [...findings, ...(await askRelations(genauth, person))] : findings;
-}
-
-/** A look asks for the user and for every sync relation of theirs: who may not see both sees nothing. */
-async function askRightToList(genauth: GenAuthClient): Promise<Finding> {
-  const nobody = new URLSearchParams({ userId: "lark:doctor-looks-for-nobody", userIdType: "sync_relation" });
-  const listed = await genauth.ask(`get-user-sync-relations?${nobody}`, relationsSchema);
-  const isWell = listed.kind === "not_found" || listed.kind === "done";
-  return {
-    what: "GenAuth token, sync relations",
-    found: isWell ? "may be listed" : `${listed.kind} (${listed.answer.message})`,
-    isWell,
-    advice: listed.kind === "refused" ? mayNotLook("get-user-sync-relations") : "Ask again: GenAuth did not answer.",
-  };
-}
-
-/** What the brake's share is a share of, asked as the resigner asks it. */
-async function askHeadcount(genauth: GenAuthClient): Promise<Finding> {
-  const listed = await genauth.ask("list-users?status=Activated&page=1&limit=1", z.object({ totalCount: z.number() }));
-  return {
-    what: "GenAuth token, headcount",
-    found: listed.kind === "done" ? `${listed.data.totalCount} people` : `${listed.kind} (${listed.answer.message})`,
-    isWell: listed.kind === "done",
-    advice:
-      "The brake does not know what its share is of: grant the right to list-users, or set brake.headcount to a number.",
-  };
-}
-
-const mayNotLook = (operation: string) =>
-  `The token may not call ${operation}: grant the co-administrator the right to it. Until then every departure is held for unseen.`;
-
-/** Which ids GenAuth's sync stored of somebody. */
-async function askRelations(genauth: GenAuthClient, person: string): Promise<Finding[]> {
-  const idType = person.includes(":") ? "sync_relation" : "user_id";
-  const query = new URLSearchParams({ userId: person, userIdType: idType });
-  const known = await genauth.ask(`get-user-sync-relations?${query}`, relationsSchema);
-  if (known.kind !== "done") {
-    const advice =
-      known.kind === "refused" ? mayNotLook("get-user-sync-relations") : "Name somebody whom GenAuth's sync made.";
-    return [{ what: person, found: known.kind, isWell: false, advice }];
-  }
-  return known.data.map(({ provider, userIdInIdp }) => ({
-    what: person,
-    found: `is ${provider}:${userIdInIdp}${provider.startsWith("lark") ? `, so set lark.provider "${provider}" and lark.userIdField "${idOf(userIdInIdp)}"` : ""}`,
-    isWell: true,
-  }));
-}
-
-/** Harmless requests, signed as each sender signs them: URL checks, help, and a look at nothing. */
-async function askWebhook({ url, keys: file }: Options): Promise<Finding[]> {
-  const keys = readKeys(file);
-  const findings: Finding[] = larkForm(keys);
-  for (const [source, request, expected] of harmless(keys)) {
-    const response = await send(request, url).catch(() => undefined);
-    // A source that is off answers 404 as well, but does not say of what.
-    const isOff = expected === 404 && response !== undefined && !(await response.text()).includes('"detail"');
-    const isWell = response?.status === expected && !isOff;
-    findings.push({
-      what: source,
-      found: isWell ? "the webhook takes its keys" : `the webhook answers ${response?.status ?? "nothing"}`,
-      isWell,
-      advice: advice(response?.status),
-    });
-    const told = Date.parse(response?.headers.get("date") ?? "");
-    const skewSeconds = Math.round(Math.abs(Date.now() - told) / 1000);
-    if (skewSeconds > 60)
-      findings.push({
-        what: "clock",
-        found: `this machine's is ${skewSeconds} s off`,
-        isWell: false,
-        advice: "Signatures are good for 5 minutes.",
-      });
-  }
-  return findings;
-}
-
-/** The console and the secret must agree on whether events are encrypted, which only an event shows. */
-function larkForm({ lark }: KeysFile): Finding[] {
-  if (!lark) return [];
-  const found = first(lark.encryptKey)
-    ? "encrypted events alone are taken: the console must have this Encrypt Key"
-    : "events that are not encrypted alone are taken: the console must have no Encrypt Key";
-  return [{ what: "Lark, form", found, isWell: true }];
-}
-
-function harmless({ lark, wechatwork, slack, api }: KeysFile): [string, SignedRequest, number][] {
-  const list: [string, SignedRequest, number][] = [];
-  if (lark) {
-    const keys = { encryptKey: first(lark.encryptKey), verificationToken: first(lark.verificationToken) };
-    const check = { type: "url_verification", challenge: "doctor", token: keys.verificationToken };
-    list.push(["Lark", signLark(check, keys, new Date(), false), 200]);
-  }
-  if (wechatwork) {
-    const keys = {
-      token: first(wechatwork.token) ?? "",
-      encodingAesKey: first(wechatwork.encodingAesKey) ?? "",
-      receiveId: first(wechatwork.receiveIds) ?? "",
-    };
-    list.push(["WeCom", signWechatworkCheck("1234567890", keys), 200]);
-  }
-  const signingSecret = first(slack?.signingSecret);
-  if (signingSecret) list.push(["Slack", signSlack("/slack/commands", { ssl_check: "1" }, signingSecret), 200]);
-  for (const [caller, given] of Object.entries(api ?? {})) {
-    const secret = [given].flat().find((key) => key.startsWith("whsec_"));
-    if (secret)
-      list.push([
-        `api.${caller}`,
-        signApi({ method: "GET", path: "/resignations/res_00000000000000000000000000000000" }, secret),
-        404,
-      ]);
-  }
-  return list;
-}
-
-const advice = (status: number | undefined): string =>
-  ({
-    400: "A clock is wrong, here or where the webhook runs.",
-    401: "The keys here are not those in the secret, or a clock is wrong. The webhook's log names the check.",
-    404: "This source has no section in the secret, or the address is wrong.",
-    503: "The secret is not filled in, or a field of it is wrong. The webhook's log names it.",
-  })[status ?? 0] ?? "Is the address right, and does it reach AWS?";
-
-/** Every section by itself, and in one that serves what does not count there. */
-function readRing(ring: KeyRing): Finding[] {
-  const advice = "Mend it in the secret. To switch a source off on purpose, give its section the value null.";
-  return Object.entries(ring).flatMap(([name, section]) => {
-    const what = `secret webhook keys, ${name}`;
-    if ("wrong" in section) return [{ what, found: section.wrong, isWell: false, advice }];
-    if ("isOff" in section) return [{ what, found: "off on purpose", isWell: true }];
-    const odd = (section.odd ?? []).map((found) => ({ what, found, isWell: false, advice }));
-    return [{ what, found: "filled in", isWell: true }, ...odd];
-  });
-}
-
-/** Looks into a deployed stack with the AWS credentials of this shell. */
-async function askStack({ outputs: file }: Options): Promise<Finding[]> {
-  if (!file) return [];
-  const outputs = readOutputs(file);
-  const secrets = new SecretsManagerClient();
-  const read = async (id: string | undefined) =>
-    (await secrets.send(new GetSecretValueCommand({ SecretId: id }))).SecretString ?? "";
-  const ring = parseKeys(await read(outputs.KeysSecret));
-  const token = parseToken(await read(outputs.TokenSecret));
-  const depth = async (url: string | undefined) => {
-    const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["ApproximateNumberOfMessages"] });
-    return Number((await new SQSClient().send(command)).Attributes?.ApproximateNumberOfMessages ?? 0);
-  };
-  const topic = { TopicArn: outputs.AlarmTopic };
-  const { Subscriptions = [] } = await new SNSClient().send(new ListSubscriptionsByTopicCommand(topic));
-  const confirmed = Subscriptions.filter(({ SubscriptionArn }) => SubscriptionArn?.startsWith("arn:")).length;
-  const waiting = await depth(outputs.QueueUrl);
-  const dead = await depth(outputs.DeadLettersUrl);
-  return [
-    ...readRing(ring),
-    { what: "secret GenAuth token", found: "wrong" in token ? token.wrong : "filled in", isWell: !("wrong" in token) },
-    toldFinding(parseTargets(await read(outputs.TargetsSecret))),
-    {
-      what: "alarms",
-      found: `${confirmed} of ${Subscriptions.length} subscriptions are confirmed`,
-      isWell: confirmed > 0,
-      advice: "Nobody hears them: set alarmEmail and confirm the e-mail that AWS sent, or subscribe to AlarmTopic.",
-    },
-    {
-      what: "version",
-      found: `deployed ${outputs.Version ?? "an older one"}, here ${version}`,
-      isWell: outputs.Version === version,
-      advice: "npx cdk deploy (docs/upgrade.md)",
-    },
-    {
-      what: "queue",
-      found: `${waiting} waiting`,
-      isWell: waiting < 100,
-      advice: "See the resigner's log: GenAuth is down, or refuses the token.",
-    },
-    { what: "dead letters", found: `${dead}`, isWell: dead === 0, advice: "npm run ledger -- list --status failed" },
-  ];
-}
-
-/** That nobody is to be told is a choice; a target that cannot be told is not. */
-function toldFinding({ wrong = {}, isUnfilled, ...targets }: TargetRing): Finding {
-  const names = Object.keys(targets).join(", ");
-  const mistakes = [...new Set(Object.values(wrong))].join("; ");
-  return {
-    what: "secret notice targets",
-    found: mistakes || names || `nobody is told${isUnfilled ? ": it is not filled in" : ""}`,
-    isWell: mistakes === "",
-    advice: `${names ? `Only ${names} are told` : "Nobody is told"} of what happens: mend the secret (docs/notices.md).`,
-  };
-}

@@ -1,34 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { parseKeys, trimEnds, whatIsWrong } from "../lambda/aws/secrets.ts";
-import { newKeys } from "../local/stack.ts";
+import { existsSync, readFileSync } from "node:fs";
+import type * as z from "zod";
 
 /** Where `npm start` leaves what it made: ignored by git. */
 export const folder = ".local";
-const keysFile = `${folder}/keys.json`;
-
-/** The keys of the secret *webhook keys*, as they stand in a file. */
-export type KeysFile = Record<string, Record<string, string | string[]> | undefined>;
-
-/** Reads a keys file: the one that is named, or the local one, made if need be. Throws an error that names what is wrong. */
-export function readKeys(path = process.env.LOCAL_KEYS): KeysFile {
-  if (path === undefined && !existsSync(keysFile)) {
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(keysFile, `${JSON.stringify(newKeys(), null, 2)}\n`, { mode: 0o600 });
-  }
-  const file = path ?? keysFile;
-  const keys = trimEnds(readJson(file, "keys")) as KeysFile;
-  const wrong = whatIsWrong(parseKeys(JSON.stringify(keys)));
-  if (wrong.length > 0) throw new Error(`The keys in ${file} are wrong: ${wrong.join("; ")}`);
-  return withoutNull(keys) as KeysFile;
-}
-
-/** What is off on purpose has no key to sign with. */
-function withoutNull(keys: object): object {
-  const given = Object.entries(keys).filter(([, value]) => value !== null);
-  return Object.fromEntries(given.map(([name, value]) => [name, isPlain(value) ? withoutNull(value) : value]));
-}
-
-const isPlain = (value: unknown): value is object => typeof value === "object" && !Array.isArray(value);
 
 /** Reads a JSON object. Throws an error that names the file. */
 export function readJson(path: string, what: string): object {
@@ -42,12 +16,20 @@ export function readJson(path: string, what: string): object {
   throw new Error(`The ${what} file ${path} is not a JSON object`);
 }
 
-/** A stack's outputs, as `npx cdk deploy --outputs-file` writes them. */
+/** A stack's outputs, as `npx cdk deploy --outputs-file` writes them. Throws an error that names the file. */
 export function readOutputs(file: string): Record<string, string> {
   const [outputs] = Object.values(readJson(file, "outputs") as Record<string, Record<string, string>>);
   if (!outputs?.KeysSecret)
     throw new Error(`${file} holds no outputs of this stack: npx cdk deploy --outputs-file ${file}`);
   return outputs;
+}
+
+/** Reads what a directory's interface takes. Throws an error that shows the form. */
+export function readCredentials<T>(file: string | undefined, schema: z.ZodType<T>, form: string): T {
+  if (file === undefined) throw new Error(`Whose directory is it? Say --credentials <file>, with ${form}`);
+  const parsed = schema.safeParse(readJson(file, "credentials"));
+  if (!parsed.success) throw new Error(`The credentials in ${file} must be ${form}`);
+  return parsed.data;
 }
 
 /** The one key, or the first of several. */

@@ -1,11 +1,23 @@
-import * as z from "zod";
-import { parseToken, type Token } from "../lambda/aws/secrets.ts";
-import { type Outcome, readAnswer } from "../lambda/genauth/genauth.ts";
-import { simulatorCredentials } from "../local/genauth-simulator.ts";
+import type * as z from "zod";
+import { byUserId, createGenAuth, type NamedUser, type Outcome } from "../lambda/genauth/genauth.ts";
+import { parseToken, type Token } from "../lambda/genauth/token.ts";
+import { simulatorCredentials } from "./defaults.ts";
 import { readJson } from "./files.ts";
 
-/** GenAuth's management API for the commands: whatever they ask, with one token. */
-export type GenAuthClient = Awaited<ReturnType<typeof connectGenAuth>>;
+/** GenAuth's management API for the commands: what the functions call, and any other operation. */
+export type GenAuthClient = ReturnType<typeof connectGenAuth>;
+
+/** The functions' own client with a token that is at hand. Nothing is asked yet; no call throws. */
+export function connectGenAuth({ host, pool, given }: { host: string; pool: string; given: Token }) {
+  const secret = { read: async () => given, refresh: async () => false };
+  const genauth = createGenAuth({ host, userPoolId: pool, secret, now: () => new Date() });
+  return {
+    ...genauth,
+    /** Calls an operation, as in `list-users?page=1`; with a body it is a POST. */
+    ask: <T>(operation: string, data: z.ZodType<T>, body?: object): Promise<Outcome<T>> =>
+      genauth.call(body ? "POST" : "GET", `/api/v3/${operation}`, body, data),
+  };
+}
 
 /** What GenAuth takes, from a file as it stands in the secret; without one, the simulator's. */
 export function readToken(file: string | undefined): Token | { wrong: string } {
@@ -13,41 +25,13 @@ export function readToken(file: string | undefined): Token | { wrong: string } {
   return parseToken(JSON.stringify(file ? readJson(file, "token") : { accessKeyId, accessKeySecret }));
 }
 
-/** Which of Lark's ids this is. */
-export const idOf = (id: string) => (id.startsWith("ou_") ? "open_id" : id.startsWith("on_") ? "union_id" : "user_id");
+/** Somebody as an operator names them: by a sync relation, which has a colon, or by GenAuth's own id, which has none. */
+export function named(person: string): NamedUser {
+  return person.includes(":") ? { userId: person, userIdType: "sync_relation" } : byUserId(person);
+}
 
-export const relationsSchema = z.array(z.object({ provider: z.string(), userIdInIdp: z.string() }));
-
-/** Exchanges the key pair, if it is one. Never throws: a token that does not serve is told by the first question. */
-export async function connectGenAuth({ host, pool, given }: { host: string; pool: string; given: Token }) {
-  const token = "token" in given ? given.token : await exchange(given);
-
-  /** With a body it is a POST. */
-  return { ask: <T>(path: string, data: z.ZodType<T>, body?: object) => ask(path, data, token, body) };
-
-  async function exchange(pair: Token): Promise<string> {
-    const outcome = await ask("get-management-token", z.object({ access_token: z.string() }), undefined, pair);
-    return outcome.kind === "done" ? outcome.data.access_token : "";
-  }
-
-  async function ask<T>(path: string, data: z.ZodType<T>, bearer?: string, body?: object): Promise<Outcome<T>> {
-    try {
-      const response = await fetch(new URL(`/api/v3/${path}`, host), {
-        method: body ? "POST" : "GET",
-        headers: {
-          "content-type": "application/json",
-          "x-authing-userpool-id": pool,
-          ...(bearer && { authorization: `Bearer ${bearer}` }),
-        },
-        ...(body && { body: JSON.stringify(body) }),
-        redirect: "error",
-        signal: AbortSignal.timeout(10_000),
-      });
-      const retryAfter = response.headers.get("retry-after");
-      const reply = { httpStatus: response.status, retryAfter, body: await response.text() };
-      return readAnswer(reply, data as never, new Date()) as Outcome<T>;
-    } catch {
-      return { kind: "busy", inDoubt: false, answer: { message: `nobody answers at ${host}` } };
-    }
-  }
+/** A sync relation in its two parts: whose sync made it, and the id there. */
+export function partsOf(relation: string): { provider: string; id: string } {
+  const colon = relation.indexOf(":");
+  return { provider: relation.slice(0, colon), id: relation.slice(colon + 1) };
 }

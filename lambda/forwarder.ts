@@ -1,10 +1,10 @@
-import { SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
-import { createQueue, type Queue } from "./aws/queue.ts";
-import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
+import { atFirstCall, connectGround, connectQueue, type Site } from "./aws/connect.ts";
+import type { Queue } from "./aws/queue.ts";
 import { post } from "./intake/delivery.ts";
 import { parseForward } from "./intake/forward.ts";
-import { createLog, kindOf, type Log } from "./log.ts";
+import { kindOf, type Log } from "./log.ts";
+import type { RuntimeSettings } from "./settings.ts";
 
 export interface ForwarderParts {
   readonly queue: Pick<Queue, "delay" | "bury">;
@@ -65,15 +65,10 @@ export function createForwarder({ queue, settings, log, now }: ForwarderParts) {
 
 /** Builds the function from its environment. */
 export function connectForwarder(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
+  const site: Site = { name: "forwarder", environment };
   return createForwarder({
-    queue: createQueue({
-      client: new SQSClient(clientConfig("forwarder")),
-      url: readVariable(environment, "forwardsUrl"),
-      deadLettersUrl: readVariable(environment, "deadLettersUrl"),
-    }),
-    settings: readSettings(environment),
-    log: createLog("forwarder", writeLog),
-    now: () => new Date(),
+    ...connectGround(site, writeLog),
+    queue: connectQueue(site, "forwardsUrl", "deadLettersUrl"),
   });
 }
 

@@ -1,15 +1,14 @@
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import { SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import * as z from "zod/mini";
-import { createLedger, type Ledger } from "./aws/ledger.ts";
-import { createQueue, type Queue } from "./aws/queue.ts";
-import { type CachedSecret, cachedSecret, parseTargets, type TargetRing } from "./aws/secrets.ts";
-import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
-import { countUnreadable, createLog, isUnreadable, kindOf, type Log, traceOf } from "./log.ts";
+import { atFirstCall, connectGround, connectQueue, connectSecret, connectTable, type Site } from "./aws/connect.ts";
+import type { Queue } from "./aws/queue.ts";
+import type { CachedSecret } from "./aws/secret.ts";
+import { createLedger, type Ledger } from "./ledger.ts";
+import { countUnreadable, isUnreadable, kindOf, type Log, traceOf } from "./log.ts";
 import { isTaken, type Post, type TargetName, type Told, toPosts } from "./notices/notices.ts";
+import { parseTargets, type TargetRing } from "./notices/targets.ts";
 import { isUrgent, type Notice, noticeSchema } from "./resignation.ts";
+import type { RuntimeSettings } from "./settings.ts";
 
 export interface NotifierParts {
   readonly ledger: Pick<Ledger, "get">;
@@ -130,26 +129,12 @@ function readMessage(body: string): z.infer<typeof messageSchema> | undefined {
 
 /** Builds the function from its environment. */
 export function connectNotifier(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
-  const now = () => new Date();
+  const site: Site = { name: "notifier", environment };
   return createNotifier({
-    ledger: createLedger({
-      client: new DynamoDBClient(clientConfig("notifier")),
-      table: readVariable(environment, "ledgerTable"),
-    }),
-    queue: createQueue({
-      client: new SQSClient(clientConfig("notifier")),
-      url: readVariable(environment, "noticesUrl"),
-      deadLettersUrl: readVariable(environment, "deadLettersUrl"),
-    }),
-    targets: cachedSecret({
-      client: new SecretsManagerClient(clientConfig("notifier")),
-      secretId: readVariable(environment, "targetsSecretId"),
-      parse: parseTargets,
-      now,
-    }),
-    settings: readSettings(environment),
-    log: createLog("notifier", writeLog),
-    now,
+    ...connectGround(site, writeLog),
+    ledger: createLedger(connectTable(site, "ledgerTable")),
+    queue: connectQueue(site, "noticesUrl", "deadLettersUrl"),
+    targets: connectSecret(site, "targetsSecretId", parseTargets),
   });
 }
 

@@ -1,11 +1,6 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
-
-/** Who told us. */
-export type SourceName = (typeof sourceNames)[number];
-
-/** `reconcile`: nobody told us; a comparison of the directories found it. */
-export const sourceNames = ["lark", "wechatwork", "slack", "api", "reconcile"] as const;
+import { type SourceName, sourceNames } from "./sources/names.ts";
 
 declare const synced: unique symbol;
 

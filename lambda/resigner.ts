@@ -1,18 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { setTimeout as wait } from "node:timers/promises";
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import { SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
-import { createLedger } from "./aws/ledger.ts";
-import { createQueue, type Queue } from "./aws/queue.ts";
-import { cachedSecret, parseToken } from "./aws/secrets.ts";
+import { atFirstCall, connectGround, connectQueue, connectSecret, connectTable, type Site } from "./aws/connect.ts";
+import type { Queue } from "./aws/queue.ts";
 import { runRelation } from "./departure/relation.ts";
 import { runSessions } from "./departure/sessions.ts";
 import { createTurn, type Next, type TurnParts } from "./departure/turn.ts";
-import { atFirstCall, clientConfig, readSettings, readVariable } from "./environment.ts";
 import { createGenAuth } from "./genauth/genauth.ts";
-import { countUnreadable, createLog, isUnreadable, nameOf, traceOf } from "./log.ts";
+import { parseToken } from "./genauth/token.ts";
+import { createLedger } from "./ledger.ts";
+import { countUnreadable, isUnreadable, nameOf, traceOf } from "./log.ts";
 import { isInquiryId, isOwedReplyId } from "./operators/inquiry.ts";
 import { answerInquiry, postOwedReply, tellOutcome } from "./operators/slack-reply.ts";
 
@@ -79,31 +75,16 @@ export function createResigner(parts: ResignerParts) {
 
 /** Builds the function from its environment. */
 export function connectResigner(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
-  const now = () => new Date();
-  const settings = readSettings(environment);
-  const client = new DynamoDBClient(clientConfig("resigner"));
-  const sqs = new SQSClient(clientConfig("resigner"));
-  const secret = cachedSecret({
-    client: new SecretsManagerClient(clientConfig("resigner")),
-    secretId: readVariable(environment, "tokenSecretId"),
-    parse: parseToken,
-    now,
-  });
+  const site: Site = { name: "resigner", environment };
+  const ground = connectGround(site, writeLog);
+  const secret = connectSecret(site, "tokenSecretId", parseToken);
   return createResigner({
-    ledger: createLedger({ client, table: readVariable(environment, "ledgerTable") }),
-    queue: createQueue({
-      client: sqs,
-      url: readVariable(environment, "queueUrl"),
-      deadLettersUrl: readVariable(environment, "deadLettersUrl"),
-    }),
-    notices: createQueue({ client: sqs, url: readVariable(environment, "noticesUrl") }),
-    genauth: createGenAuth({ ...settings.genauth, secret, now }),
-    settings,
-    log: createLog("resigner", writeLog),
-    now,
-    random: Math.random,
+    ...ground,
+    ledger: createLedger(connectTable(site, "ledgerTable")),
+    queue: connectQueue(site, "queueUrl", "deadLettersUrl"),
+    notices: connectQueue(site, "noticesUrl"),
+    genauth: createGenAuth({ ...ground.settings.genauth, secret, now: ground.now }),
     newOwner: randomUUID,
-    sleep: wait,
   });
 }
 

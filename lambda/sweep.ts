@@ -1,11 +1,11 @@
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { SQSClient } from "@aws-sdk/client-sqs";
-import { createLedger, type Ledger, type Position } from "./aws/ledger.ts";
-import { createQueue, type Queue } from "./aws/queue.ts";
-import { atFirstCall, clientConfig, type RuntimeSettings, readSettings, readVariable } from "./environment.ts";
+import { atFirstCall, connectGround, connectQueue, connectTable, type Site } from "./aws/connect.ts";
+import type { Queue } from "./aws/queue.ts";
+import type { Position } from "./aws/resignations.ts";
 import { silences } from "./intake/pulse.ts";
-import { countUnreadable, createLog, type Log } from "./log.ts";
+import { createLedger, type Ledger } from "./ledger.ts";
+import { countUnreadable, type Log } from "./log.ts";
 import { later, type Resignation, type Status, sweepAfterSeconds } from "./resignation.ts";
+import type { RuntimeSettings } from "./settings.ts";
 
 export interface SweepParts {
   readonly ledger: Pick<Ledger, "due" | "postpone" | "readLife" | "isFirstUse" | "list">;
@@ -135,17 +135,12 @@ function mondayOf(day: Date): string {
 
 /** Builds the function from its environment. */
 export function connectSweep(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
-  const client = new SQSClient(clientConfig("sweep"));
+  const site: Site = { name: "sweep", environment };
   return createSweep({
-    ledger: createLedger({
-      client: new DynamoDBClient(clientConfig("sweep")),
-      table: readVariable(environment, "ledgerTable"),
-    }),
-    queue: createQueue({ client, url: readVariable(environment, "queueUrl") }),
-    notices: createQueue({ client, url: readVariable(environment, "noticesUrl") }),
-    settings: readSettings(environment),
-    log: createLog("sweep", writeLog),
-    now: () => new Date(),
+    ...connectGround(site, writeLog),
+    ledger: createLedger(connectTable(site, "ledgerTable")),
+    queue: connectQueue(site, "queueUrl"),
+    notices: connectQueue(site, "noticesUrl"),
   });
 }
 

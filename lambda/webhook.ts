@@ -1,163 +1,46 @@
-import { setTimeout as wait } from "node:timers/promises";
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import { SQSClient } from "@aws-sdk/client-sqs";
-import middy from "@middy/core";
-import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import { createLedger } from "./aws/ledger.ts";
-import { createQueue } from "./aws/queue.ts";
-import { type CachedSecret, cachedSecret, type KeyRing, parseKeys } from "./aws/secrets.ts";
-import { atFirstCall, clientConfig, readSettings, readVariable, variables } from "./environment.ts";
-import { answerError, maxEventBytes, problemAnswer, type Request, toRequest } from "./http.ts";
-import { createHearing, createKeysWatch, talkative } from "./intake/pulse.ts";
-import { createQuarantine, type Quarantine } from "./intake/quarantine.ts";
-import { receive } from "./intake/receive.ts";
-import { createRespond, type RespondParts } from "./intake/respond.ts";
-import { createLog, traceOf } from "./log.ts";
-import { Problem, unreadable } from "./problem.ts";
-import { routes, type Source } from "./sources/index.ts";
+import { atFirstCall, connectGround, connectQueue, connectSecret, connectTable, type Site } from "./aws/connect.ts";
+import { createFront, type FrontParts } from "./intake/front.ts";
+import { passOn } from "./intake/pass-on.ts";
+import { createQuarantine } from "./intake/quarantine.ts";
+import { type TakeParts, take } from "./intake/take.ts";
+import { createLedger } from "./ledger.ts";
+import { variables } from "./settings.ts";
+import { directoryRoutes, parseKeys } from "./sources/index.ts";
 
-export interface WebhookParts extends RespondParts {
-  readonly keys: CachedSecret<KeyRing>;
-  readonly quarantine: Pick<Quarantine, "keepRefused" | "keepAuthentic">;
-}
+/** What the directories send. */
+export const routes = directoryRoutes;
 
-/** HTTP in: route → source → accept → answer. */
-export function createWebhook(parts: WebhookParts) {
-  const { keys, quarantine, log, sleep } = parts;
-  const { respond, passOn } = createRespond(parts);
-  const { hear, refusals } = createHearing(parts);
-  const watchKeys = createKeysWatch(parts);
+export type WebhookParts = FrontParts & TakeParts;
 
-  return middy({
-    timeoutEarlyInMillis: 500,
-    timeoutEarlyResponse: () => problemAnswer(new Problem("unavailable")),
-  })
-    .use({
-      onError: (request) => {
-        const { event, error } = request as { event: APIGatewayProxyEventV2; error: unknown };
-        request.response = answerError(error, event, routes.get(event.routeKey)?.section, log);
-      },
-    })
-    .handler(async (event: APIGatewayProxyEventV2) => {
-      const source = routes.get(event.routeKey);
-      if (!source) throw new Problem("not_found");
-      const request = await readWhole(source, event);
-      const received = await receive(parts, source, request)
-        .catch(async (given) => {
-          const error = isStranger(source, request, given) ? unreadable(given.reason ?? "no proof") : given;
-          await keepRefused(source, request, error);
-          throw error;
-        })
-        .finally(async () => watchKeys(await keys.read(), source.section));
-      const isUrlCheck = received.kind === "answer" && received.isUrlCheck === true;
-      const isNoLife = received.kind === "answer" && received.isNoLife === true;
-      const noted = isNoLife
-        ? undefined
-        : inTime(sideNoteMs, async () => hear(source.section, await keys.read(), isUrlCheck));
-      try {
-        const answer = await respond(received, source, request);
-        // After our own is durable. Where this fails the sender comes again, and both hear it.
-        if (!isUrlCheck) await passOn(source, request);
-        return answer;
-      } catch (error) {
-        const onProblem = "onProblem" in received ? received.onProblem : undefined;
-        if (error instanceof Problem && onProblem) return onProblem(error);
-        throw error;
-      } finally {
-        await noted;
-      }
-    });
-
-  /** A sender's event may be as large as the gateway takes. One that is larger is kept without its body, and told. */
-  async function readWhole(source: Source, event: APIGatewayProxyEventV2): Promise<Request> {
-    const isSender = source.kept?.route === event.routeKey && talkative.some((name) => name === source.section);
-    try {
-      return toRequest(event, isSender ? maxEventBytes : undefined);
-    } catch (error) {
-      if (isSender) {
-        const facts = { source: source.section };
-        log.count("TooLarge", "A sender's request is too large: a departure may be in it", facts, "ERROR");
-        await keepRefused(source, toRequest({ ...event, body: "" }), error);
-      }
-      throw error;
-    }
-  }
-
-  /** Keeps what was refused, if other keys may make a proof of it. In time, or not at all: the sender waits. */
-  async function keepRefused(source: Source, request: Request, error: unknown): Promise<void> {
-    if (!(error instanceof Problem) || source.kept?.route !== request.route) return;
-    // Whoever orders by hand sees the 400; Lark's own event would be gone after its last try.
-    if (error.code === "malformed" && source.section === "lark") {
-      await quarantine.keepAuthentic(source, request, error.code);
-      await passOn(source, request);
-    }
-    if (!keptProblems.has(error.code) || error.isHopeless) return;
-    // What is too large comes without its body, and with it may be without its proof.
-    if (error.code !== "too_large" && !source.hasProof(request)) return;
-    const reason = error.code === "unauthorized" ? (error.reason ?? "") : error.code;
-    await inTime(refusedNoteMs, async () => {
-      const facts = { source: source.section, reason };
-      const [isKept, hasStarted] = await Promise.all([
-        quarantine.keepRefused(source, request, reason),
-        error.code === "unauthorized" && refusals.note(source.section),
-      ]);
-      if (!isKept) log.warn("A refused request was one too many to be kept", facts);
-      if (hasStarted) {
-        const message = "A source that is usually heard was refused three times in a row; was a key changed?";
-        log.count("StartedFailing", message, facts, "ERROR");
-      }
-    });
-  }
-
-  /** Waits no longer than a sender can; what fails here is told in the log. */
-  async function inTime(ms: number, act: () => Promise<void>): Promise<void> {
-    const done = act().catch((error) => log.error("A note could not be written", traceOf(error)));
-    await Promise.race([done, sleep(ms)]);
-  }
-}
-
-/** Refused, and without so much as the fields of a proof: junk, that looks to its sender like any other refusal. */
-const isStranger = (source: Source, request: Request, error: unknown): error is Problem =>
-  error instanceof Problem && error.code === "unauthorized" && !source.hasProof(request);
-
-/** Other keys, none that are wrong, or more room may make an event of these. */
-const keptProblems: ReadonlySet<string> = new Set(["unauthorized", "keys_not_filled_in", "too_large"]);
-
-/** What notes on the side may add to an answer. */
-const sideNoteMs = 300;
-
-/** Who is refused can wait: what may be a departure is kept first, and no sender gives up within a second. */
-const refusedNoteMs = 1_000;
+/** HTTP in, from the directories: route → verify → write each event down → answer. Never waits, never lists. */
+export const createWebhook = (parts: WebhookParts) =>
+  createFront(parts, {
+    routes,
+    signIn: ({ events }) =>
+      events.some(({ kind }) => kind === "url_check")
+        ? "url_check"
+        : events.some(({ kind }) => kind === "other_tenant")
+          ? "none"
+          : "life",
+    async answer({ events, answer }, source, request) {
+      const taken = await take(parts, events, source, request);
+      // After our own is durable. Where this fails the sender comes again, and both hear it.
+      if (!events.some(({ kind }) => kind === "url_check")) await passOn(parts, source, request);
+      return answer(taken);
+    },
+  });
 
 /** Builds the function from its environment. */
 export function connectWebhook(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
-  const now = () => new Date();
-  const client = new DynamoDBClient(clientConfig("webhook"));
-  const sqs = new SQSClient(clientConfig("webhook"));
+  const site: Site = { name: "webhook", environment };
+  const ground = connectGround(site, writeLog);
   return createWebhook({
-    ledger: createLedger({ client, table: readVariable(environment, "ledgerTable") }),
-    quarantine: createQuarantine({
-      client,
-      table: readVariable(environment, "quarantineTable"),
-      now,
-      random: Math.random,
-    }),
-    queue: createQueue({ client: sqs, url: readVariable(environment, "queueUrl") }),
-    forwards: environment[variables.forwardsUrl]
-      ? createQueue({ client: sqs, url: readVariable(environment, "forwardsUrl") })
-      : undefined,
-    keys: cachedSecret({
-      client: new SecretsManagerClient(clientConfig("webhook")),
-      secretId: readVariable(environment, "keysSecretId"),
-      parse: parseKeys,
-      now,
-    }),
-    settings: readSettings(environment),
-    log: createLog("webhook", writeLog),
-    now,
-    random: Math.random,
-    sleep: wait,
+    ...ground,
+    ledger: createLedger(connectTable(site, "ledgerTable")),
+    quarantine: createQuarantine({ ...ground, ...connectTable(site, "quarantineTable") }),
+    queue: connectQueue(site, "queueUrl"),
+    forwards: environment[variables.forwardsUrl] ? connectQueue(site, "forwardsUrl") : undefined,
+    keys: connectSecret(site, "keysSecretId", parseKeys),
   });
 }
 

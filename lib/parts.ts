@@ -17,7 +17,7 @@ import { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 import type { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
-import { placeholder } from "../lambda/environment.ts";
+import { placeholder } from "../lambda/secrets.ts";
 import { bundling } from "./bundling.ts";
 import type { Settings } from "./settings.ts";
 

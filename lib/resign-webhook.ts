@@ -6,8 +6,9 @@ import type { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
-import { variables } from "../lambda/environment.ts";
-import { quarantineRoutes, routes } from "../lambda/sources/index.ts";
+import { routes as deskRoutes } from "../lambda/desk.ts";
+import { variables } from "../lambda/settings.ts";
+import { routes as webhookRoutes } from "../lambda/webhook.ts";
 import { Alarms } from "./alarms.ts";
 import { createApi } from "./api.ts";
 import { Dashboard } from "./dashboard.ts";
@@ -33,8 +34,10 @@ export class ResignWebhook extends Construct {
   readonly deadLetters: Queue;
   /** What people are told of. */
   readonly notices: Queue;
+  /** Takes what the directories send. */
   readonly webhook: LambdaFunction;
-  readonly reverifier: LambdaFunction;
+  /** Takes orders and what operators want: lists, decisions, Slack, the quarantine. */
+  readonly desk: LambdaFunction;
   readonly resigner: LambdaFunction;
   readonly notifier: LambdaFunction;
   readonly sweep: LambdaFunction;
@@ -82,21 +85,25 @@ export class ResignWebhook extends Construct {
     );
     allow(this.webhook, ["secretsmanager:GetSecretValue"], this.keys.secretArn);
     allow(this.webhook, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
-    allow(this.webhook, ["dynamodb:Query"], ...this.indexArns("byStatus", "byUser", "byMonth"));
     allow(this.webhook, ["dynamodb:PutItem", "dynamodb:UpdateItem"], this.quarantine.tableArn);
     allow(this.webhook, ["sqs:SendMessage"], this.queue.queueArn);
     if (forwarding) allow(this.webhook, ["sqs:SendMessage"], forwarding.queue.queueArn);
 
-    this.reverifier = createFunction(
-      "Reverifier",
+    this.desk = createFunction(
+      "Desk",
       { ...environment, ...received, ...ledger, ...queue, ...forwarding?.environment },
       { timeoutSeconds: answerSeconds },
     );
-    allow(this.reverifier, ["secretsmanager:GetSecretValue"], this.keys.secretArn);
-    allow(this.reverifier, ["dynamodb:DeleteItem", "dynamodb:Query"], this.quarantine.tableArn);
-    allow(this.reverifier, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
-    allow(this.reverifier, ["sqs:SendMessage"], this.queue.queueArn);
-    if (forwarding) allow(this.reverifier, ["sqs:SendMessage"], forwarding.queue.queueArn);
+    allow(this.desk, ["secretsmanager:GetSecretValue"], this.keys.secretArn);
+    allow(this.desk, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
+    allow(this.desk, ["dynamodb:Query"], ...this.indexArns("byStatus", "byUser", "byMonth"));
+    allow(
+      this.desk,
+      ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"],
+      this.quarantine.tableArn,
+    );
+    allow(this.desk, ["sqs:SendMessage"], this.queue.queueArn);
+    if (forwarding) allow(this.desk, ["sqs:SendMessage"], forwarding.queue.queueArn);
 
     this.resigner = createFunction("Resigner", {
       ...environment,
@@ -143,15 +150,15 @@ export class ResignWebhook extends Construct {
     const { api, url, domainTarget } = createApi(
       this,
       [
-        ...[...routes.keys()].map((route) => [route, answering] as const),
-        ...[...quarantineRoutes.keys()].map((route) => [route, this.reverifier] as const),
+        ...[...webhookRoutes.keys()].map((route) => [route, answering] as const),
+        ...[...deskRoutes.keys()].map((route) => [route, this.desk] as const),
       ],
       settings,
     );
     this.url = url;
     this.domainTarget = domainTarget;
     const functions = {
-      ...{ webhook: this.webhook, reverifier: this.reverifier, resigner: this.resigner },
+      ...{ webhook: this.webhook, desk: this.desk, resigner: this.resigner },
       ...{ notifier: this.notifier, sweep: this.sweep, ...forwarding?.functions },
     };
     this.alarms = new Alarms(this, "Alarms", {

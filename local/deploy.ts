@@ -2,14 +2,16 @@ import { spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { Command } from "commander";
-import { folder, readKeys } from "../cli/files.ts";
-import { simulatorCredentials, startGenAuthSimulator } from "./genauth-simulator.ts";
+import { simulatorCredentials } from "../cli/defaults.ts";
+import { folder } from "../cli/files.ts";
+import { localKeysFile, readKeys } from "../cli/keys.ts";
+import { startGenAuthSimulator } from "./genauth-simulator.ts";
 import { startMinistack } from "./ministack.ts";
 import { startNoticeStandIns, toLine } from "./notice-stand-ins.ts";
 import { localSettings, readLocalSettings, withSecondListener } from "./stack.ts";
 
 const outputsFile = `${folder}/outputs.json`;
-const keysFile = process.env.LOCAL_KEYS ?? `${folder}/keys.json`;
+const keysFile = process.env.LOCAL_KEYS ?? localKeysFile;
 const logFile = `${folder}/ministack.log`;
 
 /** `npm run deploy:local`: the real template by the real `cdk deploy`, into an AWS on this machine. */

@@ -56,11 +56,7 @@ export function toEvent(
   const headers = Object.fromEntries(
     Object.entries(request.headersDistinct).map(([name, values]) => [name, values?.join(",")]),
   );
-  // Text comes as text by its type only: forms, and bodies without a type, come in base64. So does here what is no
-  // UTF-8; whether API Gateway does so, or puts U+FFFD for it, is not documented.
-  const isText =
-    isUtf8(body) &&
-    /^(text\/|application\/([a-z0-9.+-]*\+)?(json|xml|javascript))/i.test(headers["content-type"] ?? "");
+  const isText = isTextual(body, headers["content-type"]);
   return {
     version: "2.0",
     routeKey: matched.route,
@@ -73,6 +69,14 @@ export function toEvent(
     isBase64Encoded: !isText && body.length > 0,
     ...(body.length > 0 && { body: body.toString(isText ? "utf8" : "base64") }),
   } as unknown as APIGatewayProxyEventV2;
+}
+
+/**
+ * Text comes as text by its type only: forms, and bodies without a type, come in base64. So does here what is no
+ * UTF-8; whether API Gateway does so, or puts U+FFFD for it, is not documented.
+ */
+function isTextual(body: Buffer, type = ""): boolean {
+  return isUtf8(body) && /^(text\/|application\/([a-z0-9.+-]*\+)?(json|xml|javascript))/i.test(type);
 }
 
 function match(called: string, routes: readonly string[]): { route: string; id?: string } | undefined {

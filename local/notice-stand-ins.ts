@@ -1,5 +1,5 @@
+import { newApiSecret } from "../cli/sources/orders.ts";
 import { listen, readBody, sendJson, serve } from "./listen.ts";
-import { newApiSecret } from "./stack.ts";
 
 /** One request that a target received. */
 export interface Received {

@@ -13,56 +13,12 @@ interface Resource {
 
 /** What is deployed, drawn from the synthesized template: routes, who polls what, and who may do what with what. */
 export function drawPicture(): string {
-  const app = new App({ context: { "aws:cdk:bundling-stacks": [] } });
-  const genauth = { host: "https://api.genauth.ai", userPoolId: "pool" };
-  const forwardTo = "https://sync.example.com/lark";
-  const stack = new ResignWebhookStack(app, "ResignWebhook", { genauth, lark: { forwardTo } });
-  const { Resources } = Template.fromStack(stack).toJSON() as { Resources: Record<string, Resource> };
-  const all = Object.entries(Resources);
-  const of = (type: string) => all.filter(([, { Type }]) => Type === type).map(([, { Properties }]) => Properties);
-
-  const nodes = new Set<string>();
-  const edges = new Set<string>();
-  const node = (reference: unknown): string | undefined => {
-    const id = all.map(([name]) => name).find((name) => JSON.stringify(reference)?.includes(`"${name}"`));
-    const shape = id && shapes[Resources[id]?.Type ?? ""];
-    if (!id || !shape) return undefined;
-    const name = nameOf(id);
-    nodes.add(`  ${name}${shape(name)}`);
-    return name;
-  };
-
-  const routes = new Map<string, string[]>();
-  for (const { RouteKey, Target } of of("AWS::ApiGatewayV2::Route")) {
-    const integration = all.find(([id]) => JSON.stringify(Target).includes(`"${id}"`))?.[1].Properties;
-    const target = node(integration?.IntegrationUri);
-    if (target) routes.set(target, [...(routes.get(target) ?? []), String(RouteKey)]);
-  }
-  for (const [target, keys] of routes) edges.add(`  senders -- "${keys.sort().join("<br/>")}" --> ${target}`);
-  for (const { EventSourceArn, FunctionName } of of("AWS::Lambda::EventSourceMapping")) {
-    edges.add(`  ${node(EventSourceArn)} ==> ${node(FunctionName)}`);
-  }
-  for (const { ScheduleExpression, Target } of of("AWS::Scheduler::Schedule")) {
-    edges.add(`  clock(["${ScheduleExpression}"]) ==> ${node(Target)}`);
-  }
-  for (const { Roles, PolicyDocument } of of("AWS::IAM::Policy")) {
+  const drawing = createDrawing(synthesize());
+  drawRoutes(drawing);
+  drawTriggers(drawing);
+  for (const { Roles, PolicyDocument } of drawing.of("AWS::IAM::Policy")) {
     const name = /ResignWebhook(\w+?)Role/.exec(JSON.stringify(Roles))?.[1] ?? "";
-    const { Statement } = PolicyDocument as { Statement: { Action: string | string[]; Resource: unknown }[] };
-    const allowed = new Map<string, Set<string>>();
-    for (const { Action, Resource } of Statement) {
-      const actions = [Action]
-        .flat()
-        .filter((action) => !ofThePoller.test(action))
-        .map((action) => action.split(":")[1] ?? "");
-      for (const one of [Resource].flat()) {
-        const target = node(one);
-        if (!target || target === name || actions.length === 0) continue;
-        allowed.set(target, new Set([...(allowed.get(target) ?? []), ...actions]));
-      }
-    }
-    if (name === "SweepSchedule") continue;
-    for (const [target, actions] of allowed)
-      edges.add(`  ${name} -- "${[...actions].sort().join("<br/>")}" --> ${target}`);
+    if (name !== "SweepSchedule") drawRights(drawing, name, (PolicyDocument as { Statement: Statement[] }).Statement);
   }
   const outside = [
     "  Resigner --> GenAuth{{GenAuth}}",
@@ -76,13 +32,88 @@ export function drawPicture(): string {
     "",
     "```mermaid",
     "flowchart LR",
-    ...[...nodes].sort(),
-    ...[...edges].sort(),
+    ...[...drawing.nodes].sort(),
+    ...[...drawing.edges].sort(),
     ...outside,
     "```",
     "",
   ].join("\n");
 }
+
+function synthesize(): Record<string, Resource> {
+  const app = new App({ context: { "aws:cdk:bundling-stacks": [] } });
+  const genauth = { host: "https://api.genauth.ai", userPoolId: "pool" };
+  const forwardTo = "https://sync.example.com/lark";
+  const stack = new ResignWebhookStack(app, "ResignWebhook", { genauth, lark: { forwardTo } });
+  return (Template.fromStack(stack).toJSON() as { Resources: Record<string, Resource> }).Resources;
+}
+
+type Drawing = ReturnType<typeof createDrawing>;
+
+function createDrawing(resources: Record<string, Resource>) {
+  const all = Object.entries(resources);
+  const nodes = new Set<string>();
+
+  /** The resource that something refers to. */
+  const find = (reference: unknown) => all.find(([id]) => JSON.stringify(reference)?.includes(`"${id}"`));
+
+  return {
+    nodes,
+    edges: new Set<string>(),
+    find,
+    /** The properties of all resources of a type. */
+    of: (type: string) => all.filter(([, { Type }]) => Type === type).map(([, { Properties }]) => Properties),
+    /** Draws what something refers to, if that has a shape, and gives back its name. */
+    node(reference: unknown): string | undefined {
+      const [id = "", resource] = find(reference) ?? [];
+      const shape = shapes[resource?.Type ?? ""];
+      if (!shape) return undefined;
+      const name = nameOf(id);
+      nodes.add(`  ${name}${shape(name)}`);
+      return name;
+    },
+  };
+}
+
+function drawRoutes({ of, find, node, edges }: Drawing): void {
+  const routes = new Map<string, string[]>();
+  for (const { RouteKey, Target } of of("AWS::ApiGatewayV2::Route")) {
+    const target = node(find(Target)?.[1].Properties.IntegrationUri);
+    if (target) routes.set(target, [...(routes.get(target) ?? []), String(RouteKey)]);
+  }
+  for (const [target, keys] of routes) edges.add(`  senders -- "${keys.sort().join("<br/>")}" --> ${target}`);
+}
+
+function drawTriggers({ of, node, edges }: Drawing): void {
+  for (const { EventSourceArn, FunctionName } of of("AWS::Lambda::EventSourceMapping")) {
+    edges.add(`  ${node(EventSourceArn)} ==> ${node(FunctionName)}`);
+  }
+  for (const { ScheduleExpression, Target } of of("AWS::Scheduler::Schedule")) {
+    edges.add(`  clock(["${ScheduleExpression}"]) ==> ${node(Target)}`);
+  }
+}
+
+interface Statement {
+  Action: string | string[];
+  Resource: unknown;
+}
+
+/** What the role of a function, called `name`, allows it. */
+function drawRights({ node, edges }: Drawing, name: string, statements: readonly Statement[]): void {
+  const allowed = new Map<string, Set<string>>();
+  for (const { Action, Resource } of statements) {
+    const actions = [Action].flat().filter((action) => !ofThePoller.test(action));
+    for (const one of [Resource].flat()) {
+      const target = node(one);
+      if (!target || target === name || actions.length === 0) continue;
+      allowed.set(target, new Set([...(allowed.get(target) ?? []), ...actions.map(withoutService)]));
+    }
+  }
+  for (const [target, actions] of allowed)
+    edges.add(`  ${name} -- "${[...actions].sort().join("<br/>")}" --> ${target}`);
+}
+
+const withoutService = (action: string) => action.split(":")[1] ?? "";
 
 const shapes: Record<string, (name: string) => string> = {
   "AWS::Lambda::Function": (name) => `["λ ${name}"]`,

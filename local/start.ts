@@ -1,5 +1,6 @@
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
-import { folder, readKeys } from "../cli/files.ts";
+import { folder } from "../cli/files.ts";
+import { localKeysFile, readKeys } from "../cli/keys.ts";
 import { startAws } from "./aws.ts";
 import { startGenAuthSimulator } from "./genauth-simulator.ts";
 import { startNoticeStandIns, toLine } from "./notice-stand-ins.ts";
@@ -30,7 +31,7 @@ async function start(): Promise<void> {
   console.log(`webhook     ${stack.url}/lark  /wechatwork  /slack/commands  /resignations`);
   console.log(`GenAuth     ${genauth.url}/_sim/calls (a simulator)`);
   console.log(`notices     ${told.url}/_sim/received (stand-ins for whom they go to)`);
-  console.log(`keys        ${process.env.LOCAL_KEYS ?? `${folder}/keys.json`}`);
+  console.log(`keys        ${process.env.LOCAL_KEYS ?? localKeysFile}`);
   console.log(`logs        ${logFile}`);
   console.log(`ready ${stack.url}`);
 

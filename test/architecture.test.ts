@@ -23,7 +23,9 @@ describe("a bundle has exactly the files that are listed here", async () => {
 
   test.each(Object.entries(listed))("%s", async (name, expected) => {
     const { metafile } = await build({ ...buildOptions(`lambda/${name}.ts`), write: false, metafile: true });
-    const own = Object.keys(metafile.inputs).filter((input) => input.startsWith("lambda/"));
+    const own = Object.values(metafile.outputs).flatMap(({ inputs }) =>
+      Object.keys(inputs).filter((input) => input.startsWith("lambda/")),
+    );
     expect(own.map((file) => file.slice("lambda/".length)).toSorted()).toEqual(expected);
   });
 });
@@ -40,10 +42,44 @@ function readBundles(text: string): Record<string, string[]> {
   return bundles;
 }
 
-test("outside aws/ the functions alone import an SDK", () => {
+test("outside aws/ no file imports an SDK", () => {
   const outside = files.filter((file) => !file.startsWith("aws/"));
   const withSdk = outside.filter((file) => /from "@aws-sdk\//.test(readFileSync(join("lambda", file), "utf8")));
-  expect(withSdk.filter((file) => file.includes("/"))).toEqual([]);
+  expect(withSdk).toEqual([]);
+});
+
+/** What the files of a room may import of other rooms; the files at the root they may all import. */
+const neighbours: Readonly<Record<string, readonly string[]>> = {
+  aws: [],
+  genauth: ["aws"],
+  sources: [],
+  departure: ["aws", "genauth", "sources"],
+  intake: ["aws", "departure", "sources"],
+  notices: [],
+  operators: ["aws", "departure", "genauth", "intake", "notices", "sources"],
+};
+
+test("a room imports of its neighbours alone", () => {
+  const roomOf = (file: string) => (file.includes("/") ? (file.split("/")[0] as string) : "");
+  const strangers = files.flatMap((file) => {
+    const room = roomOf(file);
+    if (room === "") return [];
+    const allowed = ["", room, ...(neighbours[room] ?? [])];
+    return importsOf(file).flatMap((path) => (allowed.includes(roomOf(path)) ? [] : [`${file} > ${path}`]));
+  });
+  expect(strangers).toEqual([]);
+});
+
+test("the resigner has of the sources their names alone", () => {
+  const ofSources = readBundles(readFileSync("test/fixtures/bundles.txt", "utf8")).resigner?.filter((file) =>
+    file.startsWith("sources/"),
+  );
+  expect(ofSources).toEqual(["sources/names.ts"]);
+});
+
+test("cli/ imports nothing of local/: the commands run against any stack", () => {
+  const commands = readdirSync("cli", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+  expect(commands.filter((file) => /"[./]+local\//.test(readFileSync(join("cli", file), "utf8")))).toEqual([]);
 });
 
 test("no files import each other in a circle", () => {

@@ -8,14 +8,14 @@ import { Template } from "aws-cdk-lib/assertions";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { api } from "../lambda/operators/api.ts";
+import { receiveWith } from "../lambda/intake/receive.ts";
 import { abouts, holds } from "../lambda/resignation.ts";
-import { routes } from "../lambda/sources/index.ts";
+import { orders } from "../lambda/sources/orders.ts";
 import { ResignWebhookStack } from "../lib/resign-webhook.ts";
 import { parseSettings } from "../lib/settings.ts";
 import { drawPicture, pictureFile } from "../local/picture.ts";
 import { newApiSecret } from "../local/stack.ts";
-import { settings, toRequest } from "./parts.ts";
+import { gist, routes, settings, toRequest } from "./parts.ts";
 
 const read = (path: string) => readFileSync(path, "utf8");
 const genauth = { host: "https://api.genauth.ai", userPoolId: "pool" };
@@ -140,12 +140,8 @@ describe.each(Object.entries(recipes))("the recipe in %s", (path, run) => {
     const { body = "", headers = {} } = sent[0] ?? {};
     expect(new Webhook(secret).verify(body, headers)).toMatchObject({ userId: "lark:ou_1" });
     const request = toRequest({ method: "POST", path: "/resignations", headers, body });
-    const received = api.routes["POST /resignations"]?.(request, {
-      keys: { hr: [secret] },
-      settings: settings(),
-      now: new Date(),
-    });
-    expect(received).toMatchObject({
+    const ring = { api: { keys: { hr: [secret] } } };
+    expect(gist(receiveWith(ring, orders, request, settings(), new Date()))).toMatchObject({
       departures: [{ eventId: "hr/hr-42", userId: "lark:ou_1" }],
       waitSeconds: 10,
     });

@@ -3,6 +3,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { Context } from "aws-lambda";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { larkDeleted, send, signLark, signWechatwork, wechatworkDeleted } from "../cli/sign.ts";
+import { createDesk } from "../lambda/desk.ts";
 import { createQuarantine } from "../lambda/intake/quarantine.ts";
 import { createLog } from "../lambda/log.ts";
 import { lark } from "../lambda/sources/lark.ts";
@@ -59,7 +60,8 @@ test.each([
 ])("what is too large for /%s is answered %i, and counted %i times", async (path, expected, times) => {
   const lines: string[] = [];
   const kept: unknown[] = [];
-  const handle = createWebhook({
+  const create = path === "resignations" ? createDesk : createWebhook;
+  const handle = create({
     log: createLog("webhook", (line) => lines.push(line)),
     quarantine: {
       keepRefused: async (source: { section: string }, { body }: { body: Buffer }, reason: string) => {

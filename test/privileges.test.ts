@@ -8,6 +8,7 @@ import { App } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { larkDeleted, send, signApi, signLark, signSlack, slackClick, slackCommand } from "../cli/sign.ts";
+import { ledgerItems } from "../lambda/aws/schema.ts";
 import { toForward } from "../lambda/intake/forward.ts";
 import { createQuarantine } from "../lambda/intake/quarantine.ts";
 import { isUnderWay, type SyncRelation, toResignation } from "../lambda/resignation.ts";
@@ -18,9 +19,10 @@ import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-s
 import type { Listening } from "../local/listen.ts";
 import { startNoticeStandIns } from "../local/notice-stand-ins.ts";
 import { startSlackStandIn } from "../local/slack.ts";
-import { newKeys, startStack } from "../local/stack.ts";
+import { newApiSecret, newKeys, startStack } from "../local/stack.ts";
 import { type AwsCall, services, startAwsProxy } from "./aws-proxy.ts";
 import { toRequest } from "./parts.ts";
+import { readItems } from "./person/parts.ts";
 
 const called: Record<string, Set<string>> = {};
 const keys = newKeys();
@@ -177,6 +179,8 @@ test("each function calls what it may, and may call nothing else", async () => {
   const { lark } = keys;
   const back = larkDeleted({ open_id: "ou_demo_5" }, { token: lark.verificationToken });
   expect((await send(signLark(back, wrong), stack.url)).status).toBe(401);
+  const order = { method: "POST", path: "/resignations", body: { userId: "lark:ou_demo_6" } } as const;
+  expect((await send(signApi(order, newApiSecret()), stack.url)).status).toBe(401);
   const client = new DynamoDBClient();
   const table = stack.environment.QUARANTINE_TABLE;
   const quarantine = createQuarantine({ client, table, now: () => new Date(), random: () => 0.5 });
@@ -200,7 +204,12 @@ test("each function calls what it may, and may call nothing else", async () => {
     await new SQSClient().send(new SendMessageCommand({ QueueUrl: noticesUrl, MessageBody: JSON.stringify(message) }));
   }
   await expect.poll(() => called.notifier?.has("sqs:SendMessage NoticesDeadLetters"), { timeout: 10_000 }).toBe(true);
+  const ids = (await readItems(client, stack.table)).map(({ id }) => id);
   await Promise.all([stack.close(), standIns.close(), slack.close()]);
+
+  // The list of kinds has all that really stands in the ledger.
+  expect(ids.length).toBeGreaterThan(10);
+  expect(ids.filter((id) => !ledgerItems.some((kind) => id.startsWith(kind.id)))).toEqual([]);
 
   const roles = granted();
   expect(Object.keys(roles).sort()).toEqual(Object.keys(called).sort());

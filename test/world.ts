@@ -1,9 +1,9 @@
 /** A world of real parts whose holders can die at any step, for tests that ask what is left of the promises then. */
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { expect } from "vitest";
-import { createLedger, type Ledger } from "../lambda/aws/ledger.ts";
 import { accept } from "../lambda/departure/accept.ts";
 import { createGenAuth, type GenAuth } from "../lambda/genauth/genauth.ts";
+import { createLedger, type Ledger } from "../lambda/ledger.ts";
 import { createLog } from "../lambda/log.ts";
 import { operate } from "../lambda/operators/operate.ts";
 import { Problem } from "../lambda/problem.ts";

@@ -1,11 +1,11 @@
-import type { Ledger } from "../aws/ledger.ts";
-import { relationId } from "../aws/people.ts";
 import type { Queue } from "../aws/queue.ts";
+import type { Ledger } from "../ledger.ts";
 import type { Log } from "../log.ts";
-import { cutReturn } from "../moment.ts";
 import { Problem } from "../problem.ts";
 import { type Departure, later, moveTo, type Resignation, sweepAfterSeconds, toResignation } from "../resignation.ts";
-import type { Received, Return } from "../sources/index.ts";
+import { cutReturn } from "../sources/moment.ts";
+import type { Return } from "../sources/source.ts";
+import { relationId } from "./people.ts";
 
 export interface AcceptParts {
   readonly ledger: Ledger;
@@ -45,30 +45,6 @@ function idReused({ id, userId, status, source }: Resignation): Problem {
     members: { id, userId, resignationStatus: status },
     location: `/resignations/${id}`,
   });
-}
-
-/**
- * Carries a click out, once: a second click, or one on what has expired, changes nothing. Two orders for one
- * person within the hour are one. Gives back whether there was something left to settle.
- */
-export async function settleInquiry(
-  parts: AcceptParts,
-  click: Extract<Received, { kind: "settle" }>,
-): Promise<boolean> {
-  const { ledger, queue, now } = parts;
-  const inquiry = await ledger.settleInquiry(click.inquiryId, click.state, click.replyUrl);
-  if (!inquiry) return false;
-  const departure = click.state === "ordered" ? click.toDeparture(inquiry) : undefined;
-  const since = new Date(now().getTime() - 3_600_000);
-  const { items } = departure
-    ? await ledger.list({ userId: departure.userId, since, now: now(), limit: 20 })
-    : { items: [] };
-  const isOrdered = items.some(
-    (one) => one.source === "slack" && one.status !== "cancelled" && one.inquiryId !== inquiry.id,
-  );
-  if (departure && !isOrdered) await accept(parts, departure);
-  else await queue.send(inquiry.id);
-  return true;
 }
 
 /**

@@ -1,9 +1,10 @@
-import type { Ledger } from "../aws/ledger.ts";
-import type { Brake, BrakeName } from "../aws/notes.ts";
-import type { RuntimeSettings } from "../environment.ts";
+import * as z from "zod/mini";
+import type { Table } from "../aws/table.ts";
 import type { GenAuth, Outcome } from "../genauth/genauth.ts";
+import type { Ledger } from "../ledger.ts";
 import type { Log } from "../log.ts";
-import { later, type Resignation, sweepAfterSeconds } from "../resignation.ts";
+import { later, noticeSchema, type Resignation, sweepAfterSeconds } from "../resignation.ts";
+import type { RuntimeSettings } from "../settings.ts";
 
 /**
  * The brakes: how many resignations, and how many returns that call one off, go through without an operator. Exact,
@@ -175,4 +176,52 @@ async function readHeadcount({
   const message = "GenAuth does not tell the headcount: set brake.headcount to a number";
   log.count("HeadcountUnknown", message, { statusCode, apiCode, requestId }, "ERROR");
   return undefined;
+}
+
+const instant = z.iso.datetime();
+
+/** The two brakes: one for departures, one for returns that call a departure off. */
+export type BrakeName = "brake" | "brake|returns";
+
+/** A brake's log: which resignations were let through without an operator within the last day. */
+const brakeSchema = z.object({
+  version: z.number(),
+  passed: z.array(z.object({ id: z.string(), at: instant })),
+  /** Set while the brake is on: names this brake event. */
+  brakeId: z.optional(z.string()),
+  /** Put on for a reason of its own, whatever the counts say. */
+  putOn: z.optional(z.object({ until: instant, why: z.string() })),
+  /** The alert that is owed, and when the sweep looks after it. */
+  tell: z.optional(z.array(noticeSchema)),
+  dueAt: z.optional(instant),
+});
+export type Brake = z.infer<typeof brakeSchema>;
+
+/** The items of the brakes' logs, and of the headcount that one of their limits goes by. */
+export function createBrakeLog(table: Table) {
+  return {
+    async readBrake(name: BrakeName): Promise<Brake> {
+      const item = await table.get({ id: name });
+      return item ? brakeSchema.parse(item) : { version: 0, passed: [] };
+    },
+
+    /** Writes a brake's log, unless someone else wrote first. */
+    async saveBrake(name: BrakeName, brake: Brake): Promise<boolean> {
+      return table.put(
+        { id: name, ...brake, ...(brake.dueAt && { open: "open" }), version: brake.version + 1 },
+        brake.version ? "version = :version" : "attribute_not_exists(id)",
+        brake.version ? { ":version": brake.version } : {},
+      );
+    },
+
+    /** The headcount as GenAuth last told it. One that cannot be read is asked for anew. */
+    async readHeadcount(): Promise<{ total: number; at: string } | undefined> {
+      const item = await table.get({ id: "headcount" });
+      return z.object({ total: z.number(), at: instant }).safeParse(item).data;
+    },
+
+    async saveHeadcount(total: number, now: Date): Promise<void> {
+      await table.put({ id: "headcount", total, at: now.toISOString() });
+    },
+  };
 }

@@ -1,8 +1,8 @@
-import type { Ledger } from "../aws/ledger.ts";
-import { missesId } from "../aws/notes.ts";
-import { parseRelation, type Relation, relationId } from "../aws/people.ts";
+import type { Ledger } from "../ledger.ts";
 import { parseResignation, type Resignation } from "../resignation.ts";
 import type { Effect } from "./effect.ts";
+import { missesId } from "./misses.ts";
+import { parseRelation, type Relation, relationId } from "./people.ts";
 import type { Returned } from "./returns.ts";
 
 /** What the ledger knows of a person besides the departure: read at every relation that is theirs, or was. */

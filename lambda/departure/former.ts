@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import type { Ledger } from "../aws/ledger.ts";
+import type { Ledger } from "../ledger.ts";
 import { later, type Resignation, type SyncRelation } from "../resignation.ts";
 import { type Effect, noEffect } from "./effect.ts";
 

@@ -1,8 +1,6 @@
-import type { Ledger } from "../aws/ledger.ts";
-import type { BrakeName } from "../aws/notes.ts";
 import type { Queue } from "../aws/queue.ts";
-import type { RuntimeSettings } from "../environment.ts";
 import type { Outcome } from "../genauth/genauth.ts";
+import type { Ledger } from "../ledger.ts";
 import { type Log, traceOf } from "../log.ts";
 import {
   isFinal,
@@ -15,6 +13,8 @@ import {
   type Status,
   sweepAfterSeconds,
 } from "../resignation.ts";
+import type { RuntimeSettings } from "../settings.ts";
+import type { BrakeName } from "./brake.ts";
 import { forgetAlerts } from "./brake.ts";
 
 export interface RecordParts {

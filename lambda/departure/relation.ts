@@ -1,5 +1,5 @@
-import type { Ledger } from "../aws/ledger.ts";
-import { personId, type Relation, relationId } from "../aws/people.ts";
+import type { Ledger } from "../ledger.ts";
+import { personId, type Relation, relationId } from "./people.ts";
 import type { Next } from "./turn.ts";
 
 export interface RelationParts {

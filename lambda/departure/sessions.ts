@@ -1,5 +1,5 @@
-import { newLease, personId } from "../aws/people.ts";
 import { later } from "../resignation.ts";
+import { newLease, personId } from "./people.ts";
 import { codesOf } from "./record.ts";
 import { retryDelaySeconds } from "./retry.ts";
 import type { Next, TurnParts } from "./turn.ts";

@@ -1,8 +1,7 @@
-import { absentId, newLease, type Person, personId } from "../aws/people.ts";
 import type { Queue } from "../aws/queue.ts";
-import type { RuntimeSettings } from "../environment.ts";
 import { byRelation, byUserId, type GenAuth } from "../genauth/genauth.ts";
 import { isFinal, type Resignation } from "../resignation.ts";
+import type { RuntimeSettings } from "../settings.ts";
 import { type InTurn, takePlace, takeReturnPlace } from "./brake.ts";
 import { type Concluded, createCall } from "./call.ts";
 import { createConclusions } from "./conclude.ts";
@@ -13,6 +12,7 @@ import { takeOver } from "./former.ts";
 import { closedGate } from "./gates.ts";
 import { hasTurn } from "./has-turn.ts";
 import { type Looked, look, nameOf } from "./look.ts";
+import { absentId, newLease, type Person, personId } from "./people.ts";
 import { createRecords, type RecordParts } from "./record.ts";
 import { createRetries } from "./retries.ts";
 import { countsOf } from "./returns.ts";

@@ -1,7 +1,8 @@
 import * as z from "zod/mini";
-import type { CachedSecret, Token } from "../aws/secrets.ts";
+import type { CachedSecret } from "../aws/secret.ts";
 import { kindOf } from "../log.ts";
 import type { GenAuthAnswer, SyncRelation } from "../resignation.ts";
+import type { Token } from "./token.ts";
 
 /** GenAuth's management API v3, as far as a resignation needs it. No call throws; each tells its outcome. */
 export type GenAuth = ReturnType<typeof createGenAuth>;
@@ -84,6 +85,9 @@ export function createGenAuth(options: {
 
     /** Fetches a token where none is at hand, so that a call that follows sends one request. */
     ready: currentToken,
+
+    /** Any other operation: the commands ask what the functions do not. */
+    call,
 
     /** How many active people the user pool has. */
     headcount: () =>

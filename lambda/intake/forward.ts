@@ -1,9 +1,10 @@
 import * as z from "zod/mini";
 import type { Request } from "../http.ts";
+import { type DirectoryName, directoryNames } from "../sources/names.ts";
 
 /** A verified request on its way to a second listener: everything that its proof needs, byte for byte. */
 const forwardSchema = z.object({
-  source: z.enum(["lark", "wechatwork"]),
+  source: z.enum(directoryNames),
   receivedAt: z.iso.datetime(),
   rawQuery: z.string(),
   headers: z.record(z.string(), z.string()),
@@ -15,7 +16,7 @@ export type Forward = z.infer<typeof forwardSchema>;
 /** Throws zod's error. */
 export const parseForward = (text: string): Forward => forwardSchema.parse(JSON.parse(text));
 
-export function toForward(source: Forward["source"], request: Request, now: Date): Forward {
+export function toForward(source: DirectoryName, request: Request, now: Date): Forward {
   const headers = Object.entries(request.headers).flatMap(([name, value]) =>
     value === undefined || ofTheConnection.test(name) ? [] : [[name, value]],
   );

@@ -1,10 +1,9 @@
-import type { Ledger } from "../aws/ledger.ts";
-import { type KeyRing, whatIsWrong } from "../aws/secrets.ts";
+import * as z from "zod/mini";
+import type { Table } from "../aws/table.ts";
+import type { Ledger } from "../ledger.ts";
 import { countUnreadable, isUnreadable, type Log } from "../log.ts";
-import type { SourceName } from "../resignation.ts";
-
-/** The sources that tell of every change in their directory, so that their silence means something. */
-export const talkative = ["lark", "wechatwork"] as const satisfies readonly SourceName[];
+import type { KeyRing } from "../sources/keys.ts";
+import { directoryNames, type SourceName } from "../sources/names.ts";
 
 const hourMs = 3_600_000;
 const minuteMs = 60_000;
@@ -39,7 +38,7 @@ export function createHearing({
     if (at.getTime() - (othersAtMs.get(heard) ?? 0) < hourMs) return;
     othersAtMs.set(heard, at.getTime());
     // A section that is only gone switches nothing off: its source goes on being listened for.
-    const others = talkative.filter((source) => source !== heard);
+    const others = directoryNames.filter((source) => source !== heard);
     const present = others.flatMap((source) => (ring[source] ? [{ source, section: ring[source] }] : []));
     await Promise.all(
       present.map(({ source, section }) => ledger.noteLife(source, at, "isOff" in section ? "off" : "on")),
@@ -69,26 +68,7 @@ export function createHearing({
 /** A source that was heard within so many days is usually heard: a small company's directory changes but rarely. */
 const usualDays = 14;
 
-/**
- * Tells of everything in the keys that is wrong or counts for nothing, each at most once an hour. Where the source
- * that was called is itself not filled in, its answer tells that.
- */
-export function createKeysWatch({ log, now }: { log: Log; now: () => Date }) {
-  const toldAtMs = new Map<string, number>();
-
-  return (ring: KeyRing, called: SourceName & keyof KeyRing): void => {
-    const at = now().getTime();
-    const section = ring[called];
-    const isTold = (reason: string) => section !== undefined && "wrong" in section && section.wrong === reason;
-    for (const reason of whatIsWrong(ring)) {
-      if (isTold(reason) || at - (toldAtMs.get(reason) ?? 0) < hourMs) continue;
-      toldAtMs.set(reason, at);
-      log.count("KeysNotFilledIn", "Something in the webhook keys is wrong", { reason }, "ERROR");
-    }
-  };
-}
-
-/** How long each talkative source that is on has been silent, in days. A note that cannot be read is counted. */
+/** How long each directory that is on has been silent, in days. A note that cannot be read is counted. */
 export async function silences(
   ledger: Pick<Ledger, "readLife">,
   log: Log,
@@ -100,8 +80,67 @@ export async function silences(
       countUnreadable(log, `life|${source}`);
       return undefined;
     });
-  const lives = await Promise.all(talkative.map(async (source) => ({ source, life: await readLife(source) })));
+  const lives = await Promise.all(directoryNames.map(async (source) => ({ source, life: await readLife(source) })));
   return lives.flatMap(({ source, life }) =>
     life && !life.isOff ? [{ source, days: (now.getTime() - Date.parse(life.heardAt)) / dayMs }] : [],
   );
 }
+
+const instant = z.iso.datetime();
+
+const lifeSchema = z.object({
+  /** When something verified last came from the source that nobody can replay, or when the source was switched on. */
+  heardAt: instant,
+  /** When anything verified last came from it, a URL check among others. */
+  heard: z.optional(instant),
+  isOff: z.optional(z.boolean()),
+});
+
+/** What is known of a source's life. */
+export type Life = z.infer<typeof lifeSchema>;
+
+/** The items of when each source was last heard. */
+export function createPulse(table: Table) {
+  return {
+    /** Notes that a source was heard, or, with `"on"` and `"off"`, that its keys came or went. */
+    async noteLife(source: SourceName, now: Date, what: "heard" | "on" | "off"): Promise<void> {
+      const at = now.toISOString();
+      const isHeard = what === "heard" && { heard: at };
+      const item = { ...lifeKey(source), heardAt: at, ...isHeard, ...(what === "off" && { isOff: true }) };
+      if (what === "heard") await table.put(item);
+      else if (what === "on") await table.put(item, "attribute_not_exists(id) OR isOff = :true", { ":true": true });
+      else await table.put(item, "attribute_exists(id) AND attribute_not_exists(isOff)");
+    },
+
+    /** Notes that a source checked the address: a sign of life for the administrator who waits in setup, but one that can be replayed. */
+    async noteUrlCheck(source: SourceName, now: Date): Promise<void> {
+      const at = now.toISOString();
+      const values = { ":at": at, ":true": true };
+      const key = lifeKey(source);
+      // Where it was off it is on from now.
+      const wasOff = { expression: "SET heard = :at, heardAt = :at REMOVE isOff", condition: "isOff = :true" };
+      if (await table.update({ key, values, ...wasOff })) return;
+      const expression = "SET heard = :at, heardAt = if_not_exists(heardAt, :at)";
+      await table.update({ key, values: { ":at": at }, expression });
+    },
+
+    /** Counts a well-formed refusal of a source that is known; what is heard next begins anew. */
+    async noteRefusal(source: SourceName): Promise<{ refusals: number; heardAt?: string | undefined } | undefined> {
+      const item = await table.update({
+        key: lifeKey(source),
+        expression: "ADD refusals :one",
+        condition: "attribute_exists(heard)",
+        values: { ":one": 1 },
+        giveBack: "ALL_NEW",
+      });
+      return item && z.object({ refusals: z.number(), heardAt: instant }).parse(item);
+    },
+
+    async readLife(source: SourceName): Promise<Life | undefined> {
+      const item = await table.get(lifeKey(source));
+      return item && lifeSchema.parse(item);
+    },
+  };
+}
+
+const lifeKey = (source: SourceName) => ({ id: `life|${source}` });

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { expiry, openTable, type TableOptions } from "../aws/table.ts";
 import type { Request } from "../http.ts";
-import type { SourceName } from "../resignation.ts";
-import type { Source } from "../sources/index.ts";
+import type { SourceName } from "../sources/names.ts";
+import type { Source } from "../sources/source.ts";
 import { maxGroups, originOf, placeOf } from "./places.ts";
 
 /**

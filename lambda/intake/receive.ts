@@ -1,9 +1,11 @@
-import type { Ledger } from "../aws/ledger.ts";
-import { type CachedSecret, type KeyRing, type Keys, unknownSections } from "../aws/secrets.ts";
-import type { RuntimeSettings } from "../environment.ts";
+import type { CachedSecret } from "../aws/secret.ts";
 import type { Request } from "../http.ts";
+import type { Ledger } from "../ledger.ts";
 import { Problem } from "../problem.ts";
-import type { Source } from "../sources/index.ts";
+import type { RuntimeSettings } from "../settings.ts";
+import { unknownSections } from "../sources/index.ts";
+import type { KeyRing } from "../sources/keys.ts";
+import type { Source } from "../sources/source.ts";
 
 export interface ReceiveParts {
   readonly ledger: Pick<Ledger, "readLife">;
@@ -13,10 +15,10 @@ export interface ReceiveParts {
 }
 
 /**
- * Verifies a request and says what it asks of us. Where the proof fails or keys are missing, these may just have
- * been changed: they are read afresh, once. Throws a `Problem`.
+ * Verifies a request and reads what it says. Where the proof fails or keys are missing, these may just have been
+ * changed: they are read afresh, once. Throws a `Problem`.
  */
-export async function receive<R>(parts: ReceiveParts, source: Source<keyof Keys, R>, request: Request): Promise<R> {
+export async function receive<R>(parts: ReceiveParts, source: Source<R>, request: Request): Promise<R> {
   const { keys, settings, now } = parts;
   const tryOnce = async () => receiveWith(await keys.read(), source, request, settings, now());
   try {
@@ -35,7 +37,7 @@ export async function receive<R>(parts: ReceiveParts, source: Source<keyof Keys,
  * A source whose section is not in the secret is off, unless it was heard before or the section may be there under
  * another name: then it is a mistake, and its senders are to come again. Off on purpose is `null`.
  */
-async function whyGone({ keys, ledger }: ReceiveParts, section: keyof Keys): Promise<Problem | undefined> {
+async function whyGone({ keys, ledger }: ReceiveParts, section: Source["section"]): Promise<Problem | undefined> {
   const ring = await keys.read();
   if (ring[section]) return undefined;
   const unknown = unknownSections(ring);
@@ -51,20 +53,20 @@ async function whyGone({ keys, ledger }: ReceiveParts, section: keyof Keys): Pro
 /** The same with these keys, as at this time. */
 export function receiveWith<R>(
   ring: KeyRing,
-  source: Source<keyof Keys, R>,
+  source: Source<R>,
   request: Request,
   settings: RuntimeSettings,
   now: Date,
 ): R {
   const section = ring[source.section];
-  const receiveRequest = source.routes[request.route];
-  if (!section || "isOff" in section || !receiveRequest) throw new Problem("not_found");
+  const route = source.routes[request.route];
+  if (!section || "isOff" in section || !route) throw new Problem("not_found");
   if ("wrong" in section) {
     throw new Problem("keys_not_filled_in", {
       reason: `The webhook keys are not filled in: ${section.wrong}`,
     });
   }
-  return receiveRequest(request, { keys: section.keys, settings, now });
+  return route(request, { keys: section.keys, settings, now });
 }
 
 const keyProblems: ReadonlySet<string> = new Set(["unauthorized", "not_found", "keys_not_filled_in"]);

@@ -1,7 +1,8 @@
 import { createHmac } from "node:crypto";
-import { apiKeyBytes, type Targets } from "../aws/secrets.ts";
-import { escapeText, oneLine, plainName } from "../operators/slack-messages.ts";
 import { isUrgent, type Notice, type Resignation, view } from "../resignation.ts";
+import { apiKeyBytes } from "../secrets.ts";
+import type { Targets } from "./targets.ts";
+import { escapeText, oneLine, plainName } from "./text.ts";
 
 /** A notice with what the ledger knows of it. */
 export type Told = Notice & { resignation?: Resignation | undefined };

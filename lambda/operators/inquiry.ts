@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
+import type { Table } from "../aws/table.ts";
 import { type SyncRelation, syncRelationSchema } from "../resignation.ts";
 
 /**
@@ -27,8 +28,6 @@ const owedReplySchema = z.object({
 });
 export type OwedReply = z.infer<typeof owedReplySchema>;
 
-export const parseOwedReply = (item: unknown): OwedReply => owedReplySchema.parse(item);
-
 export const isOwedReplyId = (id: string) => id.startsWith("reply_");
 
 export function toOwedReply(replyUrl: string, message: object, now: Date): OwedReply {
@@ -37,8 +36,6 @@ export function toOwedReply(replyUrl: string, message: object, now: Date): OwedR
     .digest("hex");
   return { id: `reply_${key.slice(0, 32)}`, replyUrl, message: { ...message }, askedAt: now.toISOString() };
 }
-
-export const parseInquiry = (item: unknown): Inquiry => inquirySchema.parse(item);
 
 const lifetimeMs = 30 * 60_000;
 
@@ -54,4 +51,43 @@ export function toInquiry(
   const { key, ...fields } = asked;
   const id = `ask_${createHash("sha256").update(key).digest("hex").slice(0, 32)}`;
   return { id, ...fields, askedAt: now.toISOString(), state: "open" };
+}
+
+/** The items of inquiries, and of answers that are owed. */
+export function createInquiries(table: Table) {
+  return {
+    /** Writes an inquiry down, unless it is there already. */
+    async enterInquiry(inquiry: Inquiry): Promise<void> {
+      const expiresAt = Math.floor(Date.parse(inquiry.askedAt) / 1000) + 3_600;
+      await table.put({ ...inquiry, expiresAt }, "attribute_not_exists(id)");
+    },
+
+    async getInquiry(id: string): Promise<Inquiry | undefined> {
+      const item = isInquiryId(id) ? await table.get({ id }) : undefined;
+      return item && inquirySchema.parse(item);
+    },
+
+    /** Writes down an answer that Slack did not take, for as long as its address can serve. */
+    async enterOwedReply(reply: OwedReply): Promise<void> {
+      await table.put({ ...reply, expiresAt: Math.floor(Date.parse(reply.askedAt) / 1000) + 3_600 });
+    },
+
+    async getOwedReply(id: string): Promise<OwedReply | undefined> {
+      const item = isOwedReplyId(id) ? await table.get({ id }) : undefined;
+      return item && owedReplySchema.parse(item);
+    },
+
+    /**
+     * Settles an open inquiry; the first click counts. Gives it back where it is settled this way now, even if that was
+     * done before: a function that died right after settling can be repeated.
+     */
+    async settleInquiry(id: string, state: Inquiry["state"], replyUrl: string): Promise<Inquiry | undefined> {
+      const former = isInquiryId(id) ? await table.get({ id }) : undefined;
+      if (!former) return undefined;
+      const item = { ...former, state, replyUrl };
+      const isFirst = await table.put(item, "#state = :open", { ":open": "open" }, { "#state": "state" });
+      const settled = inquirySchema.parse(isFirst ? item : await table.get({ id }));
+      return settled.state === state ? settled : undefined;
+    },
+  };
 }

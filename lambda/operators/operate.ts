@@ -1,12 +1,31 @@
 import * as z from "zod/mini";
-import { type Ledger, positionSchema, type Query } from "../aws/ledger.ts";
-import { personId } from "../aws/people.ts";
+import { positionSchema, type Query } from "../aws/resignations.ts";
 import { type AcceptParts, cancel } from "../departure/accept.ts";
+import { personId } from "../departure/people.ts";
 import { parseJson } from "../http.ts";
+import type { Ledger } from "../ledger.ts";
 import { malformed, Problem } from "../problem.ts";
-import { later, moveTo, type Resignation, type Status, sweepAfterSeconds } from "../resignation.ts";
-import type { Act } from "../sources/index.ts";
+import { type HeldFor, later, moveTo, type Resignation, type Status, sweepAfterSeconds } from "../resignation.ts";
 import { sha256 } from "../sources/proof.ts";
+
+export type ActName = "approve" | "cancel" | "retry" | "acknowledge";
+
+/** What an operator wants done with a resignation. */
+export interface Act {
+  readonly name: ActName;
+  readonly id: string;
+  /** The signing caller; `operator` is the person behind it. */
+  readonly caller: string;
+  readonly operator: string;
+  readonly reason?: string;
+  /** Which of the candidates is meant, where it is held for `ambiguous`. */
+  readonly genauthUserId?: string | undefined;
+  readonly userId?: string | undefined;
+  /** The hold that an approval answers: where it is held for something else now, nothing is done. */
+  readonly heldFor?: HeldFor | undefined;
+  /** Unique for the request: the same one is good for one act only. */
+  readonly requestId: string;
+}
 
 /**
  * Carries out what an operator wants done. Throws `conflict` when the resignation's status does not allow it,

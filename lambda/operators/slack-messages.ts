@@ -1,4 +1,5 @@
 import type { User } from "../genauth/genauth.ts";
+import { escapeText, plainName } from "../notices/text.ts";
 import type { Problem } from "../problem.ts";
 import type { Resignation } from "../resignation.ts";
 import type { Inquiry } from "./inquiry.ts";
@@ -97,22 +98,9 @@ export function lines(resignations: Resignation[], ifNone: string, unreadable: r
 
 export const explain = ({ title, detail }: Problem) => `${title}.${detail ? ` ${detail}.` : ""}`;
 
-/** Slack's three: nothing of a name or a reason can become a link, a mention or a channel. */
-export const escapeText = (text: string) =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-
 /** Slack escapes these three, and nothing else, in what it sends: once. */
 export const unescapeText = (text: string) =>
   text.replaceAll(/&(amp|lt|gt);/g, (_, name: "amp" | "lt" | "gt") => ({ amp: "&", lt: "<", gt: ">" })[name]);
-
-/** A display name is its owner's own text: it writes no line, and no address that a chat makes a link of. */
-export const plainName = (name: string) =>
-  oneLine(name, 80)
-    .replaceAll("://", "：//")
-    .replace(/(?<=\S)\.(?=\S)/g, "．");
-
-export const oneLine = (text: string, maxLength: number) =>
-  [...text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ")].slice(0, maxLength).join("");
 
 const plain = (text: string) => ({ type: "plain_text", text });
 

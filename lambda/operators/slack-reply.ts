@@ -1,11 +1,10 @@
-import type { Ledger } from "../aws/ledger.ts";
 import type { Queue } from "../aws/queue.ts";
-import type { RuntimeSettings } from "../environment.ts";
 import { byRelation, type GenAuth } from "../genauth/genauth.ts";
+import type { Ledger } from "../ledger.ts";
 import { kindOf, type Log, traceOf } from "../log.ts";
 import { isUnderWay } from "../resignation.ts";
+import type { RuntimeSettings } from "../settings.ts";
 import { type Inquiry, isExpired, toOwedReply } from "./inquiry.ts";
-import { isReplyUrl } from "./slack.ts";
 import { card, expired, failedLookUp, outcome, removal } from "./slack-messages.ts";
 
 export interface ReplyParts {
@@ -142,6 +141,14 @@ export async function postReply(
     log.warn("Slack could not be reached", { error: kindOf(error) });
     return 0;
   }
+}
+
+/** Whether the address is one of Slack's, over TLS; this machine's own are the local stand-ins. */
+export function isReplyUrl(url: string, hosts: readonly string[]): boolean {
+  if (!URL.canParse(url)) return false;
+  const { protocol, hostname, port, username } = new URL(url);
+  if (!hosts.includes(hostname) || username) return false;
+  return hostname === "127.0.0.1" || hostname === "localhost" || (protocol === "https:" && port === "");
 }
 
 /** Slack sends seconds. */

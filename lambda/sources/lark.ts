@@ -1,41 +1,46 @@
 /**
  * Lark / Feishu event subscriptions (open.feishu.cn, "request URL" and "encryption"; both clouds speak the
- * same protocol): signature → decryption → `url_verification` or event, schema 2.0 and 1.0.
+ * same protocol): signature → decryption → `url_verification` or event, schema 2.0 and 1.0 (`lark-event.ts`).
  */
-import type { Keys } from "../aws/secrets.ts";
+import * as z from "zod/mini";
 import { decodeUtf8, json, parseJson, type Request } from "../http.ts";
-import { exactly, isAhead, untimed, withinSecond } from "../moment.ts";
 import { malformed, refused, unreadable } from "../problem.ts";
-import { type Departure, type Moment, syncRelation } from "../resignation.ts";
-import { forms, whatItSays } from "./forms.ts";
-import type { Context, Notice, Received, Source } from "./index.ts";
-import { nameGivenTwice, shorten } from "./json.ts";
+import { key, oneOrMore, readFields } from "./keys.ts";
+import { asObject, type Content, isSchema2, type Opened, readEvent } from "./lark-event.ts";
 import { findEvery, isSame, isSameDigest, openAes, sha256, strictBase64 } from "./proof.ts";
+import { type Context, defineSource, type Told, verified } from "./source.ts";
 
-export const lark: Source<"lark"> = {
+const keysSchema = z
+  .object({ encryptKey: z.optional(oneOrMore(key)), verificationToken: z.optional(oneOrMore(key)) })
+  .check(z.refine((lark) => lark.encryptKey ?? lark.verificationToken, "needs encryptKey or verificationToken"));
+type LarkKeys = z.infer<typeof keysSchema>;
+
+export const lark = defineSource<LarkKeys>({
   section: "lark",
-  routes: { "POST /lark": receive },
+  readKeys: readFields(keysSchema),
+  routes: { "POST /lark": verified({ verify, read }) },
   hasProof,
   kept: {
     route: "POST /lark",
     headers: ["x-lark-signature", "x-lark-request-timestamp", "x-lark-request-nonce", "content-type"],
   },
-};
+  tellsEverything: true,
+});
 
-function receive(request: Request, context: Context<"lark">): Received {
-  const { isSigned, content, layers } = verify(request, context);
-  const isUrlCheck = content.type === "url_verification";
+function verify(request: Request, context: Context<LarkKeys>): Opened {
+  const { isSigned, ...opened } = open(request, context);
+  const isUrlCheck = opened.content.type === "url_verification";
   if (!isSigned && !isUrlCheck && context.keys.encryptKey) throw refused("signature missing");
-  verifyToken(content, context.keys);
-  if (isUrlCheck) {
-    const { challenge } = content;
-    if (typeof challenge !== "string") throw malformed("The URL check has no challenge");
-    return { kind: "answer", isUrlCheck: true, answer: json(200, { challenge }) };
-  }
-  return toReceived(content, layers, context);
+  verifyToken(opened.content, context.keys);
+  return opened;
 }
 
-type Content = Record<string, unknown>;
+function read(opened: Opened, context: Omit<Context<LarkKeys>, "keys">): Told {
+  if (opened.content.type !== "url_verification") return readEvent(opened, context);
+  const { challenge } = opened.content;
+  if (typeof challenge !== "string") throw malformed("The URL check has no challenge");
+  return { events: [{ kind: "url_check" }], answer: () => json(200, { challenge }) };
+}
 
 /** A signature, something encrypted, or where neither is used a verification token. */
 function hasProof({ headers, body }: Request): boolean {
@@ -54,7 +59,7 @@ function hasProof({ headers, body }: Request): boolean {
  * Lark sends the URL check unsigned even where an encrypt key is set; there the decryption is the proof. An
  * unsigned request must be encrypted, and every failure looks the same: anyone can send one.
  */
-function verify(request: Request, { keys, settings, now }: Context<"lark">): Proven {
+function open(request: Request, { keys, settings, now }: Context<LarkKeys>): Proven {
   const { encryptKey } = keys;
   const signature = request.headers["x-lark-signature"];
   if (!encryptKey || signature === undefined) {
@@ -80,11 +85,8 @@ function verify(request: Request, { keys, settings, now }: Context<"lark">): Pro
   return { isSigned: true, content: parseContent(bytes), layers: [request.body, bytes] };
 }
 
-interface Proven {
+interface Proven extends Opened {
   readonly isSigned: boolean;
-  readonly content: Content;
-  /** The JSON that the content was read from: the body, and what was encrypted in it. */
-  readonly layers: readonly Uint8Array[];
 }
 
 /**
@@ -149,242 +151,10 @@ export function decipher(key: Buffer, iv: Buffer, encrypted: Buffer): Buffer {
 }
 
 /** The verification token stands in `header.token` (2.0) or `token` (1.0 and URL checks). */
-function verifyToken(content: Content, { verificationToken }: Keys["lark"]): void {
+function verifyToken(content: Content, { verificationToken }: LarkKeys): void {
   if (!verificationToken) return;
   const { token } = isSchema2(content) ? asObject(content.header) : content;
   if (typeof token !== "string" || !findEvery(verificationToken, (expected) => isSame(token, expected))) {
     throw refused("verification token");
   }
-}
-
-/** One event, whichever schema told it: nothing in it is believed to have any form. */
-interface LarkEvent {
-  eventId: unknown;
-  appId: unknown;
-  tenantKey: unknown;
-  time: unknown;
-  /** `is_resigned` as it is, and as it was before. */
-  isResigned: unknown;
-  wasResigned: unknown;
-  /** What the person is called now, and was called before. */
-  ids: Ids;
-  formerIds: Ids;
-  /** The whole of `event`. */
-  body: unknown;
-}
-type Ids = Partial<Record<"open_id" | "union_id" | "user_id", unknown>>;
-
-/**
- * Types that are about people's being there: of the contacts all that are not surely about something else. Any other
- * type is none of ours, whatever it holds.
- */
-const personTypes =
-  /^(contact[^a-z](?!department|employee_type_enum|custom_attr)|directory\.employee\.|(user|employee|member)_)/;
-/** Of these, those that say nothing of it. */
-const otherTypes: ReadonlySet<string> = new Set(["user_update"]);
-const scopeTypes: ReadonlySet<string> = new Set(["contact.scope.updated_v3", "contact_scope_change"]);
-
-/** The type first: what is none of ours has no shape to keep. Where a name is given twice, it may be the type's. */
-function toReceived(content: Content, layers: Proven["layers"], context: Context<"lark">): Received {
-  // RFC 7493, 2.3: which of the two counts would be chance.
-  const twice = layers.map((bytes) => nameGivenTwice(decodeUtf8(bytes))).find((one) => one !== undefined);
-  if (twice !== undefined) {
-    const message = `An authentic Lark event gives ${shorten(twice)} twice: it is kept and not carried out`;
-    return keep("a name given twice", message, { source: "lark" });
-  }
-  const type = isSchema2(content) ? asObject(content.header).event_type : asObject(content.event).type;
-  const name = isText(type) ? type.trim().toLowerCase() : undefined;
-  if (name !== undefined && (!personTypes.test(name) || otherTypes.has(name))) return ok();
-  const event = isSchema2(content) ? readEvent2(content) : readEvent1(content);
-  const { appId, tenantKey } = context.settings.lark;
-  if (appId && event.appId !== appId) throw refused("app id");
-
-  const facts = { source: "lark", ...(typeof event.eventId === "string" && { eventId: event.eventId }) };
-  if (tenantKey && typeof event.tenantKey === "string" && event.tenantKey !== tenantKey) {
-    const message = "An event of another Lark tenant: nothing is done";
-    return ok({ notices: [{ metric: "OtherTenant", message, facts, level: "WARN" }], isNoLife: true });
-  }
-  if (!isText(type)) {
-    const message = "An authentic Lark event has no type: it is kept";
-    return ok({ notices: [{ metric: "Malformed", message, facts }], keepAs: "no type" });
-  }
-  if (tenantKey && typeof event.tenantKey !== "string") {
-    return keep("no tenant", `A ${type} does not say of which tenant it is`, facts);
-  }
-  return scopeTypes.has(type) ? readScope(type, event, facts) : readPerson(type, event, context, facts);
-}
-
-type Facts = Notice["facts"] & object;
-
-function readPerson(type: string, event: LarkEvent, { settings, now }: Context<"lark">, facts: Facts): Received {
-  const says = whatPersonEventSays(type, event);
-  if (says === "nothing of interest") return ok();
-  if (says === "not understood") {
-    return keep("not understood", `A ${shown(type)} may be about somebody who left, and is not understood`, facts);
-  }
-
-  const { provider, userIdField } = settings.lark;
-  const id = event.ids[userIdField];
-  const userId = syncRelation(provider, id);
-  if (!userId) {
-    const advice = "grant the app its permission or change lark.userIdField";
-    return keep(`no ${userIdField}`, `A ${type} came without a usable ${userIdField}: ${advice}`, facts);
-  }
-  if (!hasPrefixOf(userIdField, String(id))) {
-    const message = `A ${type} has an id in ${userIdField} that is of another kind: it is not carried out`;
-    return keep(`another id than ${userIdField}`, message, facts);
-  }
-  if (namesTwo(event)) {
-    return keep("two people", `A ${type} names one person before and another one after: it is not carried out`, facts);
-  }
-
-  const told = readTime(event.time);
-  const moment = told ?? untimed(now);
-  const notices = oddities(event, told !== undefined).map(
-    (what): Notice => ({
-      ...{ metric: "OddEvent", level: "WARN", facts },
-      message: `A ${type} was taken, though its ${what} has an unexpected form`,
-    }),
-  );
-  const more = notices.length > 0 ? { notices } : {};
-  const answer = () => json(200, {});
-  if (says === "returned") {
-    const returns = [{ userId, source: "lark", moment } as const];
-    return { kind: "departures", departures: [], returns, ...more, answer };
-  }
-  const { eventId } = event;
-  if (!isText(eventId)) return keep("no event id", `A ${type} came without an event id: it is not carried out`, facts);
-  if (isAhead(moment.from, now)) {
-    const message = `A ${type} claims to be more than an hour ahead: a clock is wrong, and it is not carried out`;
-    return keep("in the future", message, facts);
-  }
-  const occurredAt = told?.from ?? now;
-  const departure: Departure = {
-    ...{ source: "lark", eventId, userId, occurredAt, moment, requestedBy: "lark" },
-  };
-  return { kind: "departures", departures: [departure], returns: [], ...more, answer };
-}
-
-/**
- * `deleted_v3` says it by itself (its documented sample has `is_resigned: false`). Where a status says it, only what
- * turned is told: a former value that equals the present one means that nothing did, and a return needs the former
- * one. Where only the former one is told, nobody knows what it turned to. Frozen, or exited by himself, is not resigned.
- */
-function whatPersonEventSays(type: string, { isResigned, wasResigned }: LarkEvent) {
-  const byType = whatItSays("lark", type, undefined);
-  if (byType) return byType;
-  if (!statusTypes.has(type)) return "not understood";
-  if (![isResigned, wasResigned].every(isTruth)) return "not understood";
-  if (typeof wasResigned === "boolean" && typeof isResigned !== "boolean") return "not understood";
-  const hasTurned = isResigned === true ? wasResigned !== true : isResigned === false && wasResigned === true;
-  return (hasTurned && whatItSays("lark", type, isResigned === true)) || "nothing of interest";
-}
-
-/** What has another form than Lark's, and is not needed. */
-function oddities({ appId, isResigned, wasResigned }: LarkEvent, isTimed: boolean): string[] {
-  const isUsual = { time: isTimed, "app id": appId === undefined || isText(appId) };
-  const all = { ...isUsual, status: isTruth(isResigned), "former status": isTruth(wasResigned) };
-  return Object.entries(all).flatMap(([what, isSo]) => (isSo ? [] : [what]));
-}
-
-const statusTypes: ReadonlySet<string> = new Set(
-  forms.lark.flatMap(({ out }) => ("turnedTo" in out ? [out.type] : [])),
-);
-const isTruth = (value: unknown) => value === undefined || value === null || typeof value === "boolean";
-const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
-
-/** A type that nobody knows, in a line of the log. */
-const shown = (type: string) => JSON.stringify(type.replace(/[^\w. -]/g, "?").slice(0, 60));
-
-/** Open ids and union ids say what they are. A user id may be any text, but for those two. */
-function hasPrefixOf(field: keyof Ids, id: string): boolean {
-  if (field === "open_id") return id.startsWith("ou_");
-  if (field === "union_id") return id.startsWith("on_");
-  return !/^o[un]_[0-9a-f]{24,}$/.test(id);
-}
-
-/** Whether `object` and `old_object` are about two people. */
-function namesTwo({ ids, formerIds }: LarkEvent): boolean {
-  return (["open_id", "union_id", "user_id"] as const).some(
-    (field) => isText(ids[field]) && isText(formerIds[field]) && ids[field] !== formerIds[field],
-  );
-}
-
-/**
- * People who leave an app's contact scope have not left the company. Whether Lark sends `deleted_v3` for them all
- * the same is not documented: for an hour nobody goes by themselves. The event of 1.0 does not say whether people
- * left the scope or came into it.
- */
-function readScope(type: string, { body }: LarkEvent, facts: Facts): Received {
-  if (type === "contact.scope.updated_v3" && isNothing(body)) return ok();
-  const message = "The Lark app sees fewer people now, or may do so: the brake is on for an hour";
-  return ok({
-    brakeOn: `The Lark app's contact scope lost people, or may have done so (${type}), within the hour`,
-    notices: [{ metric: "ScopeNarrowed", message, facts }],
-  });
-}
-
-/** Whether an event's lists of removed departments, users and groups are all empty. */
-function isNothing(body: unknown): boolean {
-  if (body === undefined || body === null) return true;
-  if (typeof body !== "object" || Array.isArray(body)) return false;
-  const { removed } = body as Content;
-  if (removed === undefined || removed === null) return true;
-  if (typeof removed !== "object") return false;
-  return Object.values(removed).every((list) => list === null || (Array.isArray(list) && list.length === 0));
-}
-
-const ok = (more: Omit<Extract<Received, { kind: "answer" }>, "kind" | "answer"> = {}): Received => ({
-  ...{ kind: "answer", answer: json(200, {}) },
-  ...more,
-});
-
-/** Somebody may have left, and it cannot be carried out: kept, counted and told. */
-const keep = (keepAs: string, message: string, facts: Facts): Received =>
-  ok({ notices: [{ metric: "UnusableDeparture", message, facts }], keepAs });
-
-const asObject = (value: unknown): Content =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Content) : {};
-
-const isSchema2 = (content: Content) =>
-  content.schema === "2.0" || (typeof content.header === "object" && content.header !== null);
-
-/** `is_resigned` as it stands in there; where one of the objects around it is something else, that is not understood. */
-function resignedIn(holder: unknown, ...path: string[]): unknown {
-  if (holder === undefined || holder === null) return undefined;
-  if (typeof holder !== "object" || Array.isArray(holder)) return "of no form";
-  const [name, ...rest] = path;
-  return name === undefined ? (holder as Content).is_resigned : resignedIn((holder as Content)[name], ...rest);
-}
-
-function readEvent2(content: Content): LarkEvent {
-  const { event_id, create_time, app_id, tenant_key } = asObject(content.header);
-  const { event } = content;
-  const { object, old_object } = asObject(event);
-  return {
-    ...{ eventId: event_id, appId: app_id, tenantKey: tenant_key, time: create_time },
-    ...{ isResigned: resignedIn(event, "object", "status"), wasResigned: resignedIn(event, "old_object", "status") },
-    ...{ ids: asObject(object), formerIds: asObject(old_object), body: event },
-  };
-}
-
-/** Schema 1.0 calls `employee_id` what is `user_id` today. */
-function readEvent1(content: Content): LarkEvent {
-  const event = asObject(content.event);
-  const { app_id, tenant_key, open_id, union_id, employee_id, before_status, current_status } = event;
-  return {
-    ...{ eventId: content.uuid, appId: app_id, tenantKey: tenant_key, time: content.ts },
-    ...{ isResigned: resignedIn(current_status), wasResigned: resignedIn(before_status) },
-    ...{ ids: { open_id, union_id, user_id: employee_id }, formerIds: {}, body: event },
-  };
-}
-
-/** Seconds (with or without a fraction), milliseconds or microseconds: real captures and samples have all of them. */
-function readTime(value: unknown): Moment | undefined {
-  const told = typeof value === "number" ? String(value) : typeof value === "string" ? value : "";
-  const [, whole = "", fraction = ""] = /^(\d{10,16})(\.\d+)?$/.exec(told) ?? [];
-  if (!whole) return undefined;
-  const perMs = whole.length <= 10 ? 0.001 : 10 ** Math.max(0, whole.length - 13);
-  const at = new Date(Math.floor(Number(whole + fraction) / perMs));
-  return whole.length <= 10 && !fraction ? withinSecond(at) : exactly(at);
 }

@@ -5,7 +5,8 @@
  */
 import { randomUUID } from "node:crypto";
 import { expect } from "vitest";
-import { first, readKeys, readOutputs } from "../../cli/files.ts";
+import { first, readOutputs } from "../../cli/files.ts";
+import { readKeys } from "../../cli/keys.ts";
 import { larkDeleted, type SignedRequest, send, signApi, signLark } from "../../cli/sign.ts";
 import type { operatorView } from "../../lambda/resignation.ts";
 import type { Fault } from "../../local/genauth-simulator.ts";

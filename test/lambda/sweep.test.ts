@@ -1,8 +1,9 @@
 /** The sweep over items that nobody can read, an index that lags behind, and departures that GenAuth does not take. */
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { createLedger, type Due, type Ledger } from "../../lambda/aws/ledger.ts";
+import type { Due } from "../../lambda/aws/resignations.ts";
 import { openTable } from "../../lambda/aws/table.ts";
+import { createLedger, type Ledger } from "../../lambda/ledger.ts";
 import { createLog } from "../../lambda/log.ts";
 import { later, moveTo, type Resignation, type SyncRelation, toResignation } from "../../lambda/resignation.ts";
 import { createSweep } from "../../lambda/sweep.ts";

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { buildOptions } from "../../lib/bundling.ts";
 
 const budgetsKb: Record<string, number> = {
-  ...{ webhook: 375, reverifier: 375, resigner: 345, notifier: 305, sweep: 285, forwarder: 225 },
+  ...{ webhook: 350, desk: 375, resigner: 345, notifier: 305, sweep: 285, forwarder: 220 },
 };
 
 test.each(Object.entries(budgetsKb))(

@@ -37,15 +37,10 @@ test("each function may do what it does, and nothing else", () => {
   const logs = ["logs:CreateLogStream", "logs:PutLogEvents"];
   expect(grants()).toEqual({
     Webhook: [
-      "dynamodb:GetItem",
-      "dynamodb:PutItem",
-      "dynamodb:Query",
-      "dynamodb:UpdateItem",
-      ...logs,
-      "secretsmanager:GetSecretValue",
-      "sqs:SendMessage",
+      ...["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+      ...[...logs, "secretsmanager:GetSecretValue", "sqs:SendMessage"],
     ],
-    Reverifier: [
+    Desk: [
       ...["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"],
       ...[...logs, "secretsmanager:GetSecretValue", "sqs:SendMessage"],
     ],
@@ -79,19 +74,19 @@ test("each function may do what it does, and nothing else", () => {
   });
 });
 
-test("webhook reads the keys alone, and resigner the token alone", () => {
+test("webhook and desk read the keys alone, and resigner the token alone", () => {
   const secretOf = (role: string) => {
     const [policy] = Object.entries(template.findResources("AWS::IAM::Policy")).filter(([id]) =>
       id.startsWith(`ResignWebhook${role}Role`),
     );
     return JSON.stringify(policy).match(/ResignWebhook(Keys|Token|Targets)/g);
   };
-  expect(new Set(secretOf("Webhook"))).toEqual(new Set(["ResignWebhookKeys"]));
+  for (const role of ["Webhook", "Desk"]) expect(new Set(secretOf(role))).toEqual(new Set(["ResignWebhookKeys"]));
   expect(new Set(secretOf("Resigner"))).toEqual(new Set(["ResignWebhookToken"]));
   expect(new Set(secretOf("Notifier"))).toEqual(new Set(["ResignWebhookTargets"]));
 });
 
-test("nobody but the reverifier can read the quarantine", () => {
+test("nobody but the desk can read the quarantine", () => {
   const readers = Object.entries(template.findResources("AWS::IAM::Policy")).flatMap(([id, { Properties }]) =>
     (Properties.PolicyDocument.Statement as { Action: string | string[]; Resource: unknown }[])
       .filter(({ Resource }) => JSON.stringify(Resource).includes("ResignWebhookQuarantine"))
@@ -99,7 +94,7 @@ test("nobody but the reverifier can read the quarantine", () => {
       .filter((action) => /Query|Get|Scan/.test(action))
       .map(() => id.replace(/RoleDefaultPolicy.*$/, "")),
   );
-  expect(readers).toEqual(["ResignWebhookReverifier"]);
+  expect(readers).toEqual(["ResignWebhookDesk"]);
 });
 
 test("what holds departures and secrets stays when the stack goes", () => {

@@ -3,8 +3,8 @@ import { dirname } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { listen, serve } from "../../local/listen.ts";
 import { install } from "../../local/ministack.ts";
+import { runCommand } from "../cli/run.ts";
 import { makeFolder } from "../folder.ts";
-import { runCommand } from "./run.ts";
 
 const folder = makeFolder();
 afterEach(() => vi.unstubAllEnvs());

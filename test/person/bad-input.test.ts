@@ -8,9 +8,9 @@ import {
   signWechatwork,
   wechatworkDeleted,
 } from "../../cli/sign.ts";
-import type { Brake } from "../../lambda/aws/notes.ts";
+import type { Brake } from "../../lambda/departure/brake.ts";
 import { askBrake } from "../../lambda/departure/brake.ts";
-import { untimed } from "../../lambda/moment.ts";
+import { untimed } from "../../lambda/sources/moment.ts";
 import { day, type Ground, hour, minute, someone, startAt, startCompany, startGround } from "./fixtures.ts";
 
 let ground: Ground;

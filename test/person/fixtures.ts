@@ -2,21 +2,22 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { type SignedRequest, send } from "../../cli/sign.ts";
-import { createLedger, type Ledger } from "../../lambda/aws/ledger.ts";
-import { personId } from "../../lambda/aws/people.ts";
-import { parseKeys } from "../../lambda/aws/secrets.ts";
 import { openTable } from "../../lambda/aws/table.ts";
 import { accept, noteReturn } from "../../lambda/departure/accept.ts";
+import { personId } from "../../lambda/departure/people.ts";
+import { createDesk, routes as deskRoutes } from "../../lambda/desk.ts";
 import { createGenAuth, type GenAuth } from "../../lambda/genauth/genauth.ts";
 import { createQuarantine } from "../../lambda/intake/quarantine.ts";
+import { createLedger, type Ledger } from "../../lambda/ledger.ts";
 import { createLog } from "../../lambda/log.ts";
-import { exactly } from "../../lambda/moment.ts";
-import { operate } from "../../lambda/operators/operate.ts";
-import type { Departure, Moment, Notice, Resignation, SourceName, SyncRelation } from "../../lambda/resignation.ts";
+import { type Act, operate } from "../../lambda/operators/operate.ts";
+import type { Departure, Moment, Notice, Resignation, SyncRelation } from "../../lambda/resignation.ts";
 import { createResigner } from "../../lambda/resigner.ts";
-import { type Act, routes } from "../../lambda/sources/index.ts";
+import { parseKeys } from "../../lambda/sources/index.ts";
+import { exactly } from "../../lambda/sources/moment.ts";
+import type { SourceName } from "../../lambda/sources/names.ts";
 import { createSweep } from "../../lambda/sweep.ts";
-import { createWebhook } from "../../lambda/webhook.ts";
+import { createWebhook, routes as webhookRoutes } from "../../lambda/webhook.ts";
 import { startAws } from "../../local/aws.ts";
 import { type Fault, simulatorCredentials, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
 import { startHttpFront } from "../../local/http-front.ts";
@@ -208,15 +209,21 @@ export async function startCompany(ground: Ground, changes: object = {}, startsA
   async function listenForSenders() {
     await aws.createQuarantineTable(`${name}-quarantine`);
     const ring = parseKeys(JSON.stringify(ground.keys));
-    const webhook = createWebhook({
+    const front = {
       ...parts,
       keys: { read: async () => ring, refresh: async () => false },
       quarantine: createQuarantine({ client, table: `${name}-quarantine`, now, random: () => 0.5 }),
       forwards: undefined,
       settings: given.current,
       sleep: wait,
-    });
-    return startHttpFront([[routes, webhook]], 0);
+    };
+    return startHttpFront(
+      [
+        [webhookRoutes, createWebhook(front)],
+        [deskRoutes, createDesk(front)],
+      ],
+      0,
+    );
   }
 
   return company;

@@ -3,15 +3,15 @@ import { type DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { APIGatewayProxyEventV2, Context } from "aws-lambda";
 import type { SignedRequest } from "../../cli/sign.ts";
-import { createLedger } from "../../lambda/aws/ledger.ts";
-import { parseKeys } from "../../lambda/aws/secrets.ts";
+import { createDesk, routes as deskRoutes } from "../../lambda/desk.ts";
 import { createGenAuth } from "../../lambda/genauth/genauth.ts";
+import { createLedger } from "../../lambda/ledger.ts";
 import { createLog } from "../../lambda/log.ts";
 import { resignationId } from "../../lambda/resignation.ts";
 import { createResigner } from "../../lambda/resigner.ts";
-import { routes } from "../../lambda/sources/index.ts";
+import { parseKeys } from "../../lambda/sources/index.ts";
 import { createSweep } from "../../lambda/sweep.ts";
-import { createWebhook } from "../../lambda/webhook.ts";
+import { createWebhook, routes as webhookRoutes } from "../../lambda/webhook.ts";
 import { parseSettings } from "../../lib/settings.ts";
 import { simulatorCredentials } from "../../local/genauth-simulator.ts";
 import { toEvent } from "../../local/http-front.ts";
@@ -57,7 +57,7 @@ function toSettings(wishes: Wishes, host: string) {
   }
 }
 
-/** The three functions, as one deployment has them. */
+/** The functions, as one deployment has them. */
 export function deploy(outside: Outside, wishes: Wishes) {
   const { client, table, host, now, random, sleep, newOwner, notices } = outside;
   const settings = toSettings(wishes, host) as never;
@@ -77,10 +77,11 @@ export function deploy(outside: Outside, wishes: Wishes) {
       const keys = { read: async () => ring, refresh: async () => false };
       const quarantine = { keepRefused: async () => undefined, keepAuthentic: async () => {} };
       const parts = { ledger, queue, quarantine, forwards: undefined, keys, settings, log, now, random, sleep };
-      const handle = createWebhook(parts as never);
+      const [webhook, desk] = [createWebhook(parts as never), createDesk(parts as never)];
       const context = { getRemainingTimeInMillis: () => 60_000 } as Context;
       return async (request: SignedRequest): Promise<{ status: number; body: string }> => {
-        const answer = await handle(toApiGateway(request), context);
+        const event = toApiGateway(request);
+        const answer = await (webhookRoutes.has(event.routeKey) ? webhook : desk)(event, context);
         return { status: answer.statusCode ?? 200, body: answer.body ?? "" };
       };
     },
@@ -103,7 +104,10 @@ function toApiGateway({ method, path, headers, body }: SignedRequest): APIGatewa
   const headersDistinct = Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name.toLowerCase(), [value]]),
   );
-  const event = toEvent({ method, url: path, headersDistinct } as never, Buffer.from(body), [...routes.keys()]);
+  const event = toEvent({ method, url: path, headersDistinct } as never, Buffer.from(body), [
+    ...webhookRoutes.keys(),
+    ...deskRoutes.keys(),
+  ]);
   if (!event) throw new Error(`There is no route for ${method} ${path}`);
   return event;
 }

@@ -6,7 +6,7 @@ import { DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { larkDeleted, send, signLark } from "../../cli/sign.ts";
 import type { Answer } from "../../lambda/http.ts";
-import { routes } from "../../lambda/sources/index.ts";
+import { routes } from "../../lambda/webhook.ts";
 import { startHttpFront } from "../../local/http-front.ts";
 import type { Fate } from "./fault-proxy.ts";
 import { startStage } from "./stage.ts";

@@ -11,9 +11,10 @@ import {
   signWechatwork,
   wechatworkDeleted,
 } from "../../cli/sign.ts";
+import { routes as deskRoutes } from "../../lambda/desk.ts";
 import type { Answer } from "../../lambda/http.ts";
 import { type Resignation, resignationId, type SyncRelation } from "../../lambda/resignation.ts";
-import { routes } from "../../lambda/sources/index.ts";
+import { routes as webhookRoutes } from "../../lambda/webhook.ts";
 import { simulatorCredentials } from "../../local/genauth-simulator.ts";
 import { startHttpFront } from "../../local/http-front.ts";
 import { startPoller } from "../../local/poller.ts";
@@ -123,12 +124,23 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     return fate;
   }
 
-  const start = (id: "webhook" | "resigner" | "sweep", instances: number) =>
+  const start = (id: "webhook" | "desk" | "resigner" | "sweep", instances: number) =>
     stage.start(id, instances, (call) => fateOf(id, call));
-  const [webhook, resigner, sweep] = await Promise.all([start("webhook", 2), start("resigner", 3), start("sweep", 1)]);
-  const answer = (event: unknown) =>
-    webhook.invoke(event).catch((): Answer => ({ statusCode: 502 })) as Promise<Answer>;
-  const front = await startHttpFront([[routes, answer]], 0);
+  const [webhook, desk, resigner, sweep] = await Promise.all([
+    start("webhook", 2),
+    start("desk", 1),
+    start("resigner", 3),
+    start("sweep", 1),
+  ]);
+  const answerBy = (called: typeof webhook) => (event: unknown) =>
+    called.invoke(event).catch((): Answer => ({ statusCode: 502 })) as Promise<Answer>;
+  const front = await startHttpFront(
+    [
+      [webhookRoutes, answerBy(webhook)],
+      [deskRoutes, answerBy(desk)],
+    ],
+    0,
+  );
   const client = new SQSClient();
   const poller = startPoller(
     client,
@@ -180,13 +192,13 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const report: SoakReport = {
     ...{ statuses, requests, calls, approved, violations },
     faults: Object.fromEntries(Object.entries(counts).filter(([fate]) => fate !== "pass")),
-    kills: webhook.kills() + resigner.kills() + sweep.kills(),
+    kills: webhook.kills() + desk.kills() + resigner.kills() + sweep.kills(),
     effects: known.reduce((sum, userId) => sum + genauth.effects(userId), 0),
     seconds: secondsSince(),
   };
   await front.close();
   client.destroy();
-  await Promise.all([webhook, resigner, sweep].map((one) => one.close()));
+  await Promise.all([webhook, desk, resigner, sweep].map((one) => one.close()));
   await stage.close();
   return report;
 

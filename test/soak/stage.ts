@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { createLedger } from "../../lambda/aws/ledger.ts";
-import { variables } from "../../lambda/environment.ts";
+import { createLedger } from "../../lambda/ledger.ts";
+import { variables } from "../../lambda/settings.ts";
 import { parseSettings } from "../../lib/settings.ts";
 import { startAws } from "../../local/aws.ts";
 import { simulatorCredentials, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
@@ -65,7 +65,7 @@ export async function startStage(options: {
     ...{ aws, genauth, keys, queueUrl, deadLettersUrl },
     ledger: createLedger({ client: new DynamoDBClient(), table: name }),
     now: () => nowOf(clock),
-    start: (id: "webhook" | "resigner" | "sweep", instances: number, fateOf: (call: Call) => Fate) =>
+    start: (id: "webhook" | "desk" | "resigner" | "sweep", instances: number, fateOf: (call: Call) => Fate) =>
       startFunction({ name: id, ...{ folder, instances, targets, environment, clock, fateOf, writeLog } }),
     async close() {
       rmSync(folder, { recursive: true });

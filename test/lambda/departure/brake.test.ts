@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Brake } from "../../../lambda/aws/notes.ts";
+import type { Brake } from "../../../lambda/departure/brake.ts";
 import { askBrake, type BrakeAnswer, type Limits } from "../../../lambda/departure/brake.ts";
 import { later } from "../../../lambda/resignation.ts";
 import { now } from "../../parts.ts";

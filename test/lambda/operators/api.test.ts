@@ -1,13 +1,17 @@
 import { createHmac } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { type SignedRequest, signApi } from "../../../cli/sign.ts";
-import type { Answer } from "../../../lambda/http.ts";
-import { api, quarantine } from "../../../lambda/operators/api.ts";
+import type { Answer, Request } from "../../../lambda/http.ts";
+import { api } from "../../../lambda/operators/api.ts";
 import { type Resignation, type SyncRelation, toResignation, view } from "../../../lambda/resignation.ts";
+import { orders } from "../../../lambda/sources/orders.ts";
 import { newApiKeyPair, newApiSecret } from "../../../local/stack.ts";
-import { now, problemOf, settings, toRequest } from "../../parts.ts";
+import { gist, now, problemOf, settings, toRequest } from "../../parts.ts";
 import { readVectors } from "../../vectors.ts";
+import { counts, type Found, page, run } from "./fixtures.ts";
+
+vi.mock("../../../lambda/operators/operate.ts", { spy: true });
 
 const secret = newApiSecret();
 const opsSecret = newApiSecret();
@@ -16,13 +20,30 @@ const keys = { zapier: [newApiSecret(), secret], n8n: [pair.publicKey], ops: [op
 const body = { userId: "lark:ou_1", reason: "left today" };
 const order = { method: "POST" as const, path: "/resignations", body };
 
-function receive(request: SignedRequest, route = "POST /resignations", at = now, id?: string) {
-  const given = { keys, settings: settings({ operators: { api: ["ops"] } }), now: at };
-  return api.routes[route]?.({ ...toRequest(request), id }, given);
+const context = { keys, settings: settings({ operators: { api: ["ops"] } }), now };
+
+/** Reads an order. */
+function receive(request: SignedRequest, at = now) {
+  return readOrder(toRequest(request), { ...context, now: at });
+}
+
+function readOrder(request: Request, given: typeof context) {
+  const told = orders.routes["POST /resignations"]?.(request, given);
+  return told && gist(told);
+}
+
+/** Throws at once what is wrong with an operator's request; what it wants is then carried out at the stand-in desk. */
+function ask(request: SignedRequest, route: string, id?: string, found?: Found) {
+  return run(api.routes[route]?.({ ...toRequest(request), id }, context), found);
 }
 
 const signed = (content: unknown, headers = {}) =>
   receive(signApi({ ...order, body: content, headers }, secret, { id: "m1", now }));
+
+const answerTo = (received: ReturnType<typeof receive>, taken: Resignation[]): Answer => {
+  if (received?.kind !== "departures") throw new Error("It is no order");
+  return received.answer(taken);
+};
 
 describe("an order", () => {
   test("signed by one of the caller's keys, is the caller's departure", () => {
@@ -66,7 +87,10 @@ describe("an order", () => {
     ["await=5", undefined],
     ["wait=-1", undefined],
   ])("that prefers %s waits %s seconds", (prefer, expected) => {
-    expect((signed(body, { prefer }) as { waitSeconds?: number }).waitSeconds).toBe(expected);
+    const received = signed(body, { prefer });
+    expect(received?.waitSeconds).toBe(expected ?? 0);
+    const applied = expected === undefined ? undefined : `wait=${expected}`;
+    expect(answerTo(received, []).headers?.["preference-applied"]).toBe(applied);
   });
 });
 
@@ -182,14 +206,14 @@ describe("a proof", () => {
     ["a timestamp with a tail", signedAs("m1", `${seconds}abc`), "bad_header"],
     ["a timestamp with a sign and a fraction", signedAs("m1", ` +${seconds}.9`), "bad_header"],
     ["a timestamp of 13 digits", signedAs("m1", `${seconds}000`), "clock_off"],
-    ["what is 301 s old", () => receive(good, undefined, new Date(now.getTime() + 301_000)), "clock_off"],
-    ["what is 301 s ahead", () => receive(good, undefined, new Date(now.getTime() - 301_000)), "clock_off"],
+    ["what is 301 s old", () => receive(good, new Date(now.getTime() + 301_000)), "clock_off"],
+    ["what is 301 s ahead", () => receive(good, new Date(now.getTime() - 301_000)), "clock_off"],
   ])("is not %s", (_, act, expected) => {
     expect(problemOf(act)).toBe(expected);
   });
 
   test("holds for 5 minutes", () => {
-    expect(receive(good, undefined, new Date(now.getTime() + 300_000))).toMatchObject({ kind: "departures" });
+    expect(receive(good, new Date(now.getTime() + 300_000))).toMatchObject({ kind: "departures" });
   });
 
   test("is over the raw bytes: other invalid UTF-8 is another body", () => {
@@ -197,10 +221,8 @@ describe("a proof", () => {
       Buffer.concat([Buffer.from('{"userId":"lark:'), Buffer.from([byte]), Buffer.from('"}')]);
     const hmac = createHmac("sha256", Buffer.from(secret.slice(6), "base64"));
     const digest = hmac.update(Buffer.concat([Buffer.from(`m1.${seconds}.`), bytes(0xff)])).digest("base64");
-    const given = { keys, settings: settings(), now };
     const headers: Record<string, string> = { ...good.headers, "webhook-signature": `v1,${digest}` };
-    const act = (byte: number) => () =>
-      api.routes["POST /resignations"]?.({ ...toRequest(good), body: bytes(byte), headers }, given);
+    const act = (byte: number) => () => readOrder({ ...toRequest(good), body: bytes(byte), headers }, context);
     expect(problemOf(act(0xff))).toBe("malformed");
     expect(problemOf(act(0xfe))).toBe("unauthorized: signature");
   });
@@ -208,30 +230,30 @@ describe("a proof", () => {
 
 describe("operators", () => {
   const act = (key: string, content: unknown, route = "POST /resignations/{id}/approve") =>
-    receive(signApi({ method: "POST", path: "/x", body: content }, key, { id: "m1", now }), route, now, "res_1");
+    ask(signApi({ method: "POST", path: "/x", body: content }, key, { id: "m1", now }), route, "res_1");
   const list = (query: string, key = opsSecret) =>
-    receive(signApi({ method: "GET", path: `/resignations?${query}` }, key, { now }), "GET /resignations");
+    ask(signApi({ method: "GET", path: `/resignations?${query}` }, key, { now }), "GET /resignations");
 
-  test("act by name", () => {
-    expect(act(opsSecret, { operator: "alice", reason: "known" })).toMatchObject({
+  test("act by name", async () => {
+    expect(await act(opsSecret, { operator: "alice", reason: "known" })).toMatchObject({
       kind: "act",
       act: { name: "approve", id: "res_1", caller: "ops", operator: "alice", reason: "known", requestId: "ops/m1" },
     });
   });
 
-  test("name one of the candidates where they approve, and nowhere else", () => {
+  test("name one of the candidates where they approve, and nowhere else", async () => {
     const named = { operator: "alice", genauthUserId: "u1", userId: "lark:ou_1" };
-    expect(act(opsSecret, named)).toMatchObject({ act: { genauthUserId: "u1", userId: "lark:ou_1" } });
+    expect(await act(opsSecret, named)).toMatchObject({ act: { genauthUserId: "u1", userId: "lark:ou_1" } });
     for (const name of ["cancel", "retry", "acknowledge"]) {
       const route = `POST /resignations/{id}/${name}`;
       expect(problemOf(() => act(opsSecret, named, route))).toBe("malformed");
-      expect(act(opsSecret, { operator: "alice" }, route)).toMatchObject({ act: { name } });
+      expect(await act(opsSecret, { operator: "alice" }, route)).toMatchObject({ act: { name } });
     }
   });
 
-  test("name the hold that they answer where they approve, and nowhere else", () => {
+  test("name the hold that they answer where they approve, and nowhere else", async () => {
     const named = { operator: "alice", heldFor: "stale" };
-    expect(act(opsSecret, named)).toMatchObject({ act: { heldFor: "stale" } });
+    expect(await act(opsSecret, named)).toMatchObject({ act: { heldFor: "stale" } });
     for (const name of ["cancel", "retry", "acknowledge"]) {
       expect(problemOf(() => act(opsSecret, named, `POST /resignations/{id}/${name}`))).toBe("malformed");
     }
@@ -248,8 +270,8 @@ describe("operators", () => {
     expect(problemOf(() => act(opsSecret, { operator: "" }))).toBe("malformed");
   });
 
-  test("list by status, person and time", () => {
-    expect(list("status=held&userId=lark%3Aou_1&since=2026-11-01&limit=7&cursor=c")).toMatchObject({
+  test("list by status, person and time", async () => {
+    expect(await list("status=held&userId=lark%3Aou_1&since=2026-11-01&limit=7&cursor=c")).toMatchObject({
       kind: "list",
       query: { status: "held", userId: "lark:ou_1", since: new Date("2026-11-01"), limit: 7 },
       cursor: "c",
@@ -284,11 +306,7 @@ describe("what is answered", () => {
       ),
       ...{ status, person: { genauthUserId: "g1", name: "Zhang" }, ...more },
     }) as Resignation;
-  const answerOf = (received: ReturnType<typeof receive>, ...given: unknown[]) => {
-    const { answer } = received as { answer: (...all: unknown[]) => Answer };
-    const { statusCode, headers, body } = answer(...given);
-    return { statusCode, headers, body: JSON.parse(body ?? "") };
-  };
+  const parse = ({ statusCode, headers, body }: Answer) => ({ statusCode, headers, body: JSON.parse(body ?? "") });
 
   test.each([
     ["accepted", undefined, 202],
@@ -300,44 +318,46 @@ describe("what is answered", () => {
   ])("an order that is %s, after a wait of %s, gets %i", (status, wait, expected) => {
     const taken = resignation(status, { heldFor: "stale", resignedAt: at });
     const received = signed(body, wait === undefined ? {} : { prefer: `wait=${wait}` });
-    const { statusCode, headers, body: shown } = answerOf(received, [taken]);
+    const { statusCode, headers, body: shown } = parse(answerTo(received, [taken]));
     expect([statusCode, shown]).toEqual([expected, JSON.parse(JSON.stringify(view(taken)))]);
     expect(headers).toMatchObject({ location: `/resignations/${taken.id}` });
     expect(headers?.["preference-applied"]).toBe(wait === undefined ? undefined : `wait=${wait}`);
     expect(shown).not.toHaveProperty("person");
   });
 
-  test("one resignation: to operators with the person, to others without", () => {
-    const find = (key: string) => {
+  test("one resignation: to operators with the person, to others without", async () => {
+    const find = async (key: string) => {
       const request = signApi({ method: "GET", path: "/resignations/res_1" }, key, { now });
-      const received = receive(request, "GET /resignations/{id}", now, "res_1");
+      const found = { resignation: resignation("accepted") };
+      const received = await ask(request, "GET /resignations/{id}", "res_1", found);
       expect(received).toMatchObject({ kind: "find", id: "res_1" });
-      return answerOf(received, resignation("accepted"));
+      return parse(received.answer);
     };
-    expect(find(secret)).toMatchObject({ statusCode: 200, body: { userId: "lark:ou_1" } });
-    expect(find(secret).body).not.toHaveProperty("person");
-    expect(find(opsSecret).body).toMatchObject({ person: { name: "Zhang" }, history: [{ status: "accepted" }] });
-    expect(find(opsSecret).body).not.toHaveProperty("version");
+    expect(await find(secret)).toMatchObject({ statusCode: 200, body: { userId: "lark:ou_1" } });
+    expect((await find(secret)).body).not.toHaveProperty("person");
+    const { body } = await find(opsSecret);
+    expect(body).toMatchObject({ person: { name: "Zhang" }, history: [{ status: "accepted" }] });
+    expect(body).not.toHaveProperty("version");
   });
 
-  test("a page, and where the next one starts", () => {
-    const received = receive(
-      signApi({ method: "GET", path: "/resignations" }, opsSecret, { now }),
-      "GET /resignations",
-    );
+  test("a page, and where the next one starts", async () => {
+    const request = signApi({ method: "GET", path: "/resignations" }, opsSecret, { now });
+    const received = await ask(request, "GET /resignations", undefined, { items: [resignation("accepted")] });
     expect(received).toMatchObject({ query: { limit: 50, since: undefined }, cursor: undefined });
-    expect(answerOf(received, [resignation("accepted")], undefined, []).body).toEqual({
+    expect(parse(received.answer).body).toEqual({
       items: [expect.objectContaining({ person: { genauthUserId: "g1", name: "Zhang" } })],
     });
-    expect(answerOf(received, [], "c", []).body).toEqual({ items: [], nextCursor: "c" });
+    const { answer } = await ask(request, "GET /resignations", undefined, { nextCursor: "c" });
+    expect(parse(answer).body).toEqual({ items: [], nextCursor: "c" });
   });
 
-  test.each(["approve", "cancel", "retry", "acknowledge"])("to %s: the resignation as it is now", (name) => {
+  test.each(["approve", "cancel", "retry", "acknowledge"])("to %s: the resignation as it is now", async (name) => {
     const request = signApi({ method: "POST", path: "/x", body: { operator: "alice" } }, opsSecret, { id: "m1", now });
-    const received = receive(request, `POST /resignations/{id}/${name}`, now, "res_1");
+    const found = { resignation: resignation("accepted") };
+    const received = await ask(request, `POST /resignations/{id}/${name}`, "res_1", found);
     expect(received).toMatchObject({ act: { name, id: "res_1" } });
-    expect((received as { act: object }).act).not.toHaveProperty("reason");
-    expect(answerOf(received, resignation("accepted"))).toMatchObject({
+    expect(received.act).not.toHaveProperty("reason");
+    expect(parse(received.answer)).toMatchObject({
       statusCode: 200,
       body: { person: { name: "Zhang" } },
     });
@@ -368,14 +388,14 @@ describe("what is answered", () => {
 
   test("what an act or a list lacks is named", () => {
     const request = signApi({ method: "POST", path: "/x", body: { operator: "", more: 1 } }, opsSecret, { now });
-    const act = () => receive(request, "POST /resignations/{id}/approve", now, "res_1");
+    const act = () => ask(request, "POST /resignations/{id}/approve", "res_1");
     expect(act).toThrow(
       expect.objectContaining({
         detail: expect.stringMatching(/^operator is empty: .+; there is no field more here$/),
       }),
     );
     const stranger = signApi({ method: "POST", path: "/x", body: { operator: "a" } }, secret, { now });
-    const strange = () => receive(stranger, "POST /resignations/{id}/approve", now, "res_1");
+    const strange = () => ask(stranger, "POST /resignations/{id}/approve", "res_1");
     expect(strange).toThrow(expect.objectContaining({ detail: "zapier is not among operators.api" }));
   });
 
@@ -387,37 +407,37 @@ describe("what is answered", () => {
 });
 
 describe("the quarantine", () => {
-  const ask = (route: string, key: string, content?: unknown) => {
+  const quarantine = (route: string, key: string, content?: unknown) => {
     const request = signApi(
       { method: content === undefined ? "GET" : "POST", path: "/quarantine", body: content },
       key,
       { now },
     );
-    return quarantine.routes[route]?.(toRequest(request), {
-      keys,
-      settings: settings({ operators: { api: ["ops"] } }),
-      now,
-    });
+    return ask(request, route);
   };
 
-  test("is counted and verified again by operators alone", () => {
-    expect(ask("GET /quarantine", opsSecret)).toEqual({ kind: "count" });
-    expect(ask("POST /quarantine/reverify", opsSecret, {})).toEqual({ kind: "reverify", after: undefined });
-    expect(ask("POST /quarantine/reverify", opsSecret, { after: "lark x" })).toEqual({
-      kind: "reverify",
-      after: "lark x",
+  test("is counted and verified again by operators alone", async () => {
+    const shown = (content: object) => expect.objectContaining({ statusCode: 200, body: JSON.stringify(content) });
+    expect(await quarantine("GET /quarantine", opsSecret)).toEqual({ kind: "count", answer: shown(counts) });
+    expect(await quarantine("POST /quarantine/reverify", opsSecret, {})).toEqual({
+      ...{ kind: "reverify", after: undefined },
+      answer: shown(page),
     });
-    expect(problemOf(() => ask("GET /quarantine", secret))).toBe("forbidden");
-    expect(problemOf(() => ask("POST /quarantine/reverify", secret, {}))).toBe("forbidden");
+    expect(await quarantine("POST /quarantine/reverify", opsSecret, { after: "lark x" })).toEqual({
+      ...{ kind: "reverify", after: "lark x" },
+      answer: shown(page),
+    });
+    expect(problemOf(() => quarantine("GET /quarantine", secret))).toBe("forbidden");
+    expect(problemOf(() => quarantine("POST /quarantine/reverify", secret, {}))).toBe("forbidden");
     for (const odd of [{ before: "x" }, { after: 1 }, []]) {
-      expect(problemOf(() => ask("POST /quarantine/reverify", opsSecret, odd))).toBe("malformed");
+      expect(problemOf(() => quarantine("POST /quarantine/reverify", opsSecret, odd))).toBe("malformed");
     }
-    expect(quarantine.section).toBe("api");
+    expect(api.section).toBe("api");
   });
 
   test("gets the headers of a refused order's proof", () => {
     const headers = ["webhook-id", "webhook-timestamp", "webhook-signature", "content-type"];
-    expect(api).toMatchObject({ section: "api", kept: { route: "POST /resignations", headers } });
+    expect(orders).toMatchObject({ section: "api", kept: { route: "POST /resignations", headers } });
   });
 });
 
@@ -445,7 +465,7 @@ describe("a body that gives a name twice is refused, and nothing is done", () =>
   test.each(["approve", "cancel", "retry", "acknowledge"])("a decision to %s", (name) => {
     const twice = '{"operator":"alice","operator":"bob"}';
     const request = signApi({ method: "POST", path: "/x", body: twice }, opsSecret, { now });
-    const act = () => receive(request, `POST /resignations/{id}/${name}`, now, "res_1");
+    const act = () => ask(request, `POST /resignations/{id}/${name}`, "res_1");
     expect(detailOf(act)).toBe("400 operator is given twice");
   });
 });
@@ -596,9 +616,8 @@ describe("the body's headers and bytes", () => {
   test("a body that was packed after it was signed is said to be packed", () => {
     const good = signApi(order, secret, { id: "m1", now });
     const packed = { ...toRequest(good), body: gzipSync(good.body) };
-    const given = { keys, settings: settings(), now };
     const sent = (headers: object) => () =>
-      api.routes["POST /resignations"]?.({ ...packed, headers: { ...packed.headers, ...headers } }, given);
+      readOrder({ ...packed, headers: { ...packed.headers, ...headers } }, context);
     expect(detailOf(sent({ "content-encoding": "gzip" }))).toBe("415 Content-Encoding is gzip: send the body as it is");
     expect(problemOf(sent({}))).toBe("unauthorized: signature");
   });
@@ -708,16 +727,15 @@ describe("every refusal of an order's body names its field and what would do, an
     });
   });
 
-  test("a decision may leave out by null what it may leave out, and hears of the rest by name", () => {
+  test("a decision may leave out by null what it may leave out, and hears of the rest by name", async () => {
     const act = (content: object) => () =>
-      receive(
+      ask(
         signApi({ method: "POST", path: "/x", body: content }, opsSecret, { now }),
         "POST /resignations/{id}/approve",
-        now,
         "res_1",
       );
     const left = { operator: "alice", reason: null, userId: "", genauthUserId: null };
-    expect(act(left)()).toMatchObject({ act: { operator: "alice" } });
+    expect(await act(left)()).toMatchObject({ act: { operator: "alice" } });
     expect(detailOf(act({}))).toBe("400 operator is missing: send a text");
     expect(detailOf(act({ operator: null }))).toBe("400 operator is null: send a text");
     expect(detailOf(act({ operator: "a".repeat(101) }))).toContain("400 operator is too long");
@@ -728,7 +746,7 @@ describe("every refusal of an order's body names its field and what would do, an
 
   test("so does a list", () => {
     const list = (query: string) => () =>
-      receive(signApi({ method: "GET", path: `/resignations?${query}` }, opsSecret, { now }), "GET /resignations");
+      ask(signApi({ method: "GET", path: `/resignations?${query}` }, opsSecret, { now }), "GET /resignations");
     expect(detailOf(list("status=gone"))).toContain("400 status is none of ");
     expect(detailOf(list("limit=0"))).toContain("400 limit is too small");
     expect(detailOf(list("limit=x"))).toContain("400 limit is ");
@@ -756,8 +774,8 @@ test.skipIf(!published)("the published Standard Webhooks answer is verified", ()
     const request = toRequest({ method: "POST", path: "/resignations", headers, body: vector.body });
     const at = new Date(Number(vector.timestamp) * 1000);
     const given = { keys: { vendor: [vector.secret] }, settings: settings(), now: at };
-    expect(problemOf(() => api.routes["POST /resignations"]?.(request, given))).toBe("malformed");
+    expect(problemOf(() => orders.routes["POST /resignations"]?.(request, given))).toBe("malformed");
     const forged = { ...request, body: Buffer.from(vector.body.replace("2432232314", "2432232315")) };
-    expect(problemOf(() => api.routes["POST /resignations"]?.(forged, given))).toBe("unauthorized: signature");
+    expect(problemOf(() => orders.routes["POST /resignations"]?.(forged, given))).toBe("unauthorized: signature");
   }
 });

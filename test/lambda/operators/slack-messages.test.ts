@@ -1,11 +1,11 @@
 /** What Slack is sent, to the letter. */
 import { describe, expect, test } from "vitest";
+import { escapeText } from "../../../lambda/notices/text.ts";
 import { toInquiry } from "../../../lambda/operators/inquiry.ts";
 import {
   card,
   decided,
   ephemeralNote,
-  escapeText,
   expired,
   explain,
   failedLookUp,

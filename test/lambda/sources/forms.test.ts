@@ -1,15 +1,18 @@
 /** Every form that takes somebody out has its form that brings them back, and both are told by the real sources. */
 import { describe, expect, test } from "vitest";
 import { type SignedRequest, signLark, signWechatwork } from "../../../cli/sign.ts";
-import { forms } from "../../../lambda/sources/forms.ts";
+import { receiveWith } from "../../../lambda/intake/receive.ts";
 import { lark } from "../../../lambda/sources/lark.ts";
+import { forms as larkForms } from "../../../lambda/sources/lark-event.ts";
 import { wechatwork } from "../../../lambda/sources/wechatwork.ts";
-import { now, settings, toRequest } from "../../parts.ts";
+import { forms as wechatworkForms } from "../../../lambda/sources/wechatwork-event.ts";
+import { gist, now, settings, toRequest } from "../../parts.ts";
 
 interface Saying {
   readonly type: string;
   readonly turnedTo?: boolean | string;
 }
+const forms = { lark: larkForms, wechatwork: wechatworkForms };
 const id = { lark: "ou_1", wechatwork: "a" };
 const encodingAesKey = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
@@ -30,17 +33,13 @@ function sendWechatwork({ type, turnedTo }: Saying): SignedRequest {
   return signWechatwork(xml, { token: "t", encodingAesKey, receiveId: "ww1" }, now);
 }
 
+const ring = {
+  lark: { keys: { encryptKey: ["key"] } },
+  wechatwork: { keys: { token: ["t"], encodingAesKey: [encodingAesKey], receiveIds: ["ww1"] } },
+};
 const tell = {
-  lark: (saying: Saying) =>
-    lark.routes["POST /lark"]?.(toRequest(sendLark(saying)), {
-      keys: { encryptKey: ["key"] } as never,
-      ...{ settings: settings(), now },
-    }),
-  wechatwork: (saying: Saying) =>
-    wechatwork.routes["POST /wechatwork"]?.(toRequest(sendWechatwork(saying)), {
-      keys: { token: ["t"], encodingAesKey: [encodingAesKey], receiveIds: ["ww1"] } as never,
-      ...{ settings: settings(), now },
-    }),
+  lark: (saying: Saying) => receiveWith(ring, lark, toRequest(sendLark(saying)), settings(), now),
+  wechatwork: (saying: Saying) => receiveWith(ring, wechatwork, toRequest(sendWechatwork(saying)), settings(), now),
 };
 
 describe.each(["lark", "wechatwork"] as const)("%s", (source) => {
@@ -48,7 +47,7 @@ describe.each(["lark", "wechatwork"] as const)("%s", (source) => {
     "%s takes out, %s brings back",
     (_, __, { out, back }) => {
       const userId = `${source}:${id[source]}`;
-      const told = [tell[source](out), tell[source](back)];
+      const told = [out, back].map((saying) => gist(tell[source](saying)));
       expect(told).toMatchObject([
         { kind: "departures", departures: [{ userId }] },
         { kind: "departures", departures: [], returns: [{ userId, source }] },

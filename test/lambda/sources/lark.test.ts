@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { encryptLark, larkDeleted, type SignedRequest, signLark } from "../../../cli/sign.ts";
+import { receiveWith } from "../../../lambda/intake/receive.ts";
 import { decrypt, lark } from "../../../lambda/sources/lark.ts";
-import { now, problemOf, settings, toRequest } from "../../parts.ts";
+import { gist, now, problemOf, settings, toRequest } from "../../parts.ts";
 import { readVectors } from "../../vectors.ts";
 
 const both = { encryptKey: ["an encrypt key"], verificationToken: ["a token"] };
@@ -13,8 +14,7 @@ const deleted = larkDeleted(
 );
 
 function receive(request: SignedRequest, keys: object = both, changes: object = {}) {
-  const route = lark.routes["POST /lark"];
-  return route?.(toRequest(request), { keys, settings: settings(changes), now });
+  return gist(receiveWith({ lark: { keys } }, lark, toRequest(request), settings(changes), now));
 }
 
 const signed = (content: object) => receive(signLark(content, signing, now));

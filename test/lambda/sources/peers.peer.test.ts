@@ -4,10 +4,11 @@ import { decrypt, encrypt, getSignature } from "@wecom/crypto";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import { larkDeleted, signApi, signLark, signWechatwork, wechatworkDeleted } from "../../../cli/sign.ts";
-import { api } from "../../../lambda/operators/api.ts";
+import { receiveWith } from "../../../lambda/intake/receive.ts";
+import { orders } from "../../../lambda/sources/orders.ts";
 import { wechatwork } from "../../../lambda/sources/wechatwork.ts";
 import { newApiSecret } from "../../../local/stack.ts";
-import { now, settings, toRequest } from "../../parts.ts";
+import { gist, now, settings, toRequest } from "../../parts.ts";
 
 test("@wecom/crypto encrypts and signs what we read", () => {
   const encodingAesKey = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
@@ -22,8 +23,8 @@ test("@wecom/crypto encrypts and signs what we read", () => {
       headers: {},
       body: `<xml><ToUserName><![CDATA[ww1]]></ToUserName><Encrypt><![CDATA[${encrypted}]]></Encrypt></xml>`,
     });
-    const received = wechatwork.routes["POST /wechatwork"]?.(request, { keys, settings: settings(), now });
-    expect(received).toMatchObject({ departures: [{ userId: `wechatwork:${userId}` }] });
+    const told = receiveWith({ wechatwork: { keys } }, wechatwork, request, settings(), now);
+    expect(gist(told)).toMatchObject({ departures: [{ userId: `wechatwork:${userId}` }] });
   }
 });
 
@@ -61,12 +62,10 @@ describe("standardwebhooks", () => {
       "webhook-signature": signature,
     };
     const request = toRequest({ method: "POST", path: "/resignations", headers, body });
-    const received = api.routes["POST /resignations"]?.(request, {
-      keys: { zapier: [secret] },
-      settings: settings(),
-      now,
+    const ring = { api: { keys: { zapier: [secret] } } };
+    expect(gist(receiveWith(ring, orders, request, settings(), now))).toMatchObject({
+      departures: [{ eventId: "zapier/msg_1", requestedBy: "zapier" }],
     });
-    expect(received).toMatchObject({ departures: [{ eventId: "zapier/msg_1", requestedBy: "zapier" }] });
   });
 
   test("verifies what send signs", () => {

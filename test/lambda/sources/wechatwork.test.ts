@@ -7,8 +7,9 @@ import {
   signWechatworkCheck,
   wechatworkDeleted,
 } from "../../../cli/sign.ts";
+import { receiveWith } from "../../../lambda/intake/receive.ts";
 import { decrypt, sign, wechatwork } from "../../../lambda/sources/wechatwork.ts";
-import { now, problemOf, settings, toRequest } from "../../parts.ts";
+import { gist, now, problemOf, settings, toRequest } from "../../parts.ts";
 import { readVectors } from "../../vectors.ts";
 
 const encodingAesKey = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
@@ -17,12 +18,7 @@ const keys = { token: ["aToken"], encodingAesKey: [encodingAesKey], receiveIds: 
 const seconds = now.getTime() / 1000;
 
 function receive(request: SignedRequest, given: typeof keys & { corpId?: string } = keys) {
-  const [path = ""] = request.path.split("?");
-  return wechatwork.routes[`${request.method} ${path}`]?.(toRequest(request), {
-    keys: given,
-    settings: settings(),
-    now,
-  });
+  return gist(receiveWith({ wechatwork: { keys: given } }, wechatwork, toRequest(request), settings(), now));
 }
 
 const told = (xml: string) => receive(signWechatwork(xml, one, now));
@@ -117,7 +113,7 @@ describe("what is made of an event", () => {
           ...{ occurredAt: now, moment: withinSecond, requestedBy: "wechatwork" },
         },
       ],
-      notices: [],
+      returns: [],
       answer: success,
     });
   });
@@ -185,7 +181,8 @@ describe("what is made of an event", () => {
     ["a!", 1],
     ["!a", 1],
   ])("an id of the form %s gets %i notices", (id, notices) => {
-    expect(of(event(`<ChangeType>delete_user</ChangeType><UserID>${id}</UserID>`))).toMatchObject({
+    const received = { notices: [], ...of(event(`<ChangeType>delete_user</ChangeType><UserID>${id}</UserID>`)) };
+    expect(received).toMatchObject({
       departures: [{ userId: `wechatwork:${id}` }],
       notices: Array(notices).fill({ metric: "UnusableDeparture", message: expect.stringContaining("unknown form") }),
     });

@@ -1,7 +1,7 @@
 /** The primitives as we use them, on the vectors that Project Wycheproof publishes to catch bad implementations. */
 import { describe, expect, test } from "vitest";
-import { isSignedByAny } from "../../../lambda/operators/api.ts";
 import { decipher } from "../../../lambda/sources/lark.ts";
+import { isSignedByAny } from "../../../lambda/sources/standard-webhooks.ts";
 import { readVectors } from "../../vectors.ts";
 
 interface Vectors {

@@ -1,0 +1,81 @@
+/** A function's connections to AWS, made from its environment. */
+import { setTimeout as wait } from "node:timers/promises";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { createLog } from "../log.ts";
+import { readSettings, readVariable, type variables } from "../settings.ts";
+import { createQueue } from "./queue.ts";
+import { cachedSecret } from "./secret.ts";
+
+type Variable = keyof typeof variables;
+
+/** A function that is being put together. */
+export interface Site {
+  /** Its name in AWS's own trail and in its log lines. */
+  readonly name: string;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/** What every function has: its settings, a log, a clock and chance. */
+export const connectGround = ({ name, environment }: Site, writeLog?: (line: string) => void) => ({
+  settings: readSettings(environment),
+  log: createLog(name, writeLog),
+  now: () => new Date(),
+  random: Math.random,
+  sleep: (ms: number) => wait(ms),
+});
+
+/** A table, for whatever reads and writes it. */
+export const connectTable = (site: Site, variable: Variable) => ({
+  client: dynamoOf(site),
+  table: readVariable(site.environment, variable),
+});
+
+export const connectQueue = (site: Site, variable: Variable, deadLetters?: Variable) =>
+  createQueue({
+    client: sqsOf(site),
+    url: readVariable(site.environment, variable),
+    ...(deadLetters && { deadLettersUrl: readVariable(site.environment, deadLetters) }),
+  });
+
+export const connectSecret = <T>(site: Site, variable: Variable, parse: (text: string) => T) =>
+  cachedSecret({
+    client: new SecretsManagerClient(clientConfig(site)),
+    secretId: readVariable(site.environment, variable),
+    parse,
+    now: () => new Date(),
+  });
+
+/** A handler whose function is built at its first call: what is wrong with the environment is that call's error. */
+export function atFirstCall<Given extends unknown[], Result>(
+  build: () => (...given: Given) => Result,
+): (...given: Given) => Result {
+  let built: ((...given: Given) => Result) | undefined;
+  return (...given) => {
+    built ??= build();
+    return built(...given);
+  };
+}
+
+/** One client of a kind serves all tables or queues of a function. */
+const once = <C>(make: (site: Site) => C) => {
+  const made = new WeakMap<Site, C>();
+  return (site: Site): C => {
+    const client = made.get(site) ?? make(site);
+    made.set(site, client);
+    return client;
+  };
+};
+const dynamoOf = /* @__PURE__ */ once((site) => new DynamoDBClient(clientConfig(site)));
+const sqsOf = /* @__PURE__ */ once((site) => new SQSClient(clientConfig(site)));
+
+/**
+ * A call that hangs is given up in time to say 503 before the sender gives up on us (Lark waits 3 s). The function's
+ * name stands in AWS's own trail.
+ */
+const clientConfig = ({ name }: Site) => ({
+  maxAttempts: 2,
+  requestHandler: { connectionTimeout: 700, requestTimeout: 1_400, throwOnRequestTimeout: true },
+  customUserAgent: `resign-webhook-${name}`,
+});

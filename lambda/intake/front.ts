@@ -1,0 +1,138 @@
+import middy from "@middy/core";
+import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import { type Answer, answerError, maxEventBytes, problemAnswer, type Request, toRequest } from "../http.ts";
+import type { Ledger } from "../ledger.ts";
+import { traceOf } from "../log.ts";
+import { Problem, unreadable } from "../problem.ts";
+import { type Source, verified } from "../sources/source.ts";
+import { createKeysWatch } from "./keys-watch.ts";
+import { type PassOnParts, passOn } from "./pass-on.ts";
+import { createHearing } from "./pulse.ts";
+import type { Quarantine } from "./quarantine.ts";
+import { type ReceiveParts, receive } from "./receive.ts";
+
+export interface FrontParts extends ReceiveParts, PassOnParts {
+  readonly ledger: Pick<Ledger, "readLife" | "noteLife" | "noteRefusal" | "noteUrlCheck">;
+  readonly quarantine: Pick<Quarantine, "keepRefused" | "keepAuthentic">;
+  readonly sleep: (ms: number) => Promise<unknown>;
+}
+
+/** What a verified request means for its source's pulse: a sign of life, one that can be replayed, or none. */
+export type Sign = "life" | "url_check" | "none";
+
+/**
+ * What a function behind API Gateway does around its own work: finds the route's source, verifies the request, notes
+ * that the source was heard, keeps what was refused and may be a departure, and turns every error into an answer.
+ */
+export function createFront<R>(
+  parts: FrontParts,
+  work: {
+    readonly routes: ReadonlyMap<string, Source<R>>;
+    readonly signIn: (said: R) => Sign;
+    readonly answer: (said: R, source: Source<R>, request: Request) => Promise<Answer>;
+  },
+) {
+  const { keys, quarantine, log, sleep } = parts;
+  const { hear, refusals } = createHearing(parts);
+  const watchKeys = createKeysWatch(parts);
+
+  return middy({
+    timeoutEarlyInMillis: 500,
+    timeoutEarlyResponse: () => problemAnswer(new Problem("unavailable")),
+  })
+    .use({
+      onError: (request) => {
+        const { event, error } = request as { event: APIGatewayProxyEventV2; error: unknown };
+        request.response = answerError(error, event, work.routes.get(event.routeKey)?.section, log);
+      },
+    })
+    .handler(async (event: APIGatewayProxyEventV2) => {
+      const source = work.routes.get(event.routeKey);
+      if (!source) throw new Problem("not_found");
+      const request = await readWhole(source, event);
+      const unsigned = source.answerUnsigned?.(request);
+      if (unsigned) return answerWhereOn(source, request, unsigned);
+      const said = await receive(parts, source, request)
+        .catch(async (given) => {
+          const error = isStranger(source, request, given) ? unreadable(given.reason ?? "no proof") : given;
+          await keepRefused(source, request, error);
+          throw error;
+        })
+        .finally(async () => watchKeys(await keys.read(), source.section));
+      const sign = work.signIn(said);
+      const noted =
+        sign !== "none" &&
+        inTime(sideNoteMs, async () => hear(source.section, await keys.read(), sign === "url_check"));
+      try {
+        return await work.answer(said, source, request);
+      } finally {
+        await noted;
+      }
+    });
+
+  /** Answers where the source's keys are there, and otherwise as any request to it is refused. */
+  function answerWhereOn(source: Source<R>, request: Request, unsigned: Answer): Promise<Answer> {
+    const route = verified({ verify: () => unsigned, read: (answer) => answer });
+    return receive(parts, { ...source, routes: { [request.route]: route } }, request);
+  }
+
+  /** A sender's event may be as large as the gateway takes. One that is larger is kept without its body, and told. */
+  async function readWhole(source: Source<R>, event: APIGatewayProxyEventV2): Promise<Request> {
+    const isSender = source.kept?.route === event.routeKey && source.tellsEverything === true;
+    try {
+      return toRequest(event, isSender ? maxEventBytes : undefined);
+    } catch (error) {
+      if (isSender) {
+        const facts = { source: source.section };
+        log.count("TooLarge", "A sender's request is too large: a departure may be in it", facts, "ERROR");
+        await keepRefused(source, toRequest({ ...event, body: "" }), error);
+      }
+      throw error;
+    }
+  }
+
+  /** Keeps what was refused, if other keys may make a proof of it. In time, or not at all: the sender waits. */
+  async function keepRefused(source: Source<R>, request: Request, error: unknown): Promise<void> {
+    if (!(error instanceof Problem) || source.kept?.route !== request.route) return;
+    // An order's caller sees the 400; a directory's event would be gone after its last try.
+    if (error.code === "malformed" && source.tellsEverything) {
+      await quarantine.keepAuthentic(source, request, error.code);
+      await passOn(parts, source, request);
+    }
+    if (!keptProblems.has(error.code) || error.isHopeless) return;
+    // What is too large comes without its body, and with it may be without its proof.
+    if (error.code !== "too_large" && !source.hasProof(request)) return;
+    const reason = error.code === "unauthorized" ? (error.reason ?? "") : error.code;
+    await inTime(refusedNoteMs, async () => {
+      const facts = { source: source.section, reason };
+      const [isKept, hasStarted] = await Promise.all([
+        quarantine.keepRefused(source, request, reason),
+        error.code === "unauthorized" && refusals.note(source.section),
+      ]);
+      if (!isKept) log.warn("A refused request was one too many to be kept", facts);
+      if (hasStarted) {
+        const message = "A source that is usually heard was refused three times in a row; was a key changed?";
+        log.count("StartedFailing", message, facts, "ERROR");
+      }
+    });
+  }
+
+  /** Waits no longer than a sender can; what fails here is told in the log. */
+  async function inTime(ms: number, act: () => Promise<void>): Promise<void> {
+    const done = act().catch((error) => log.error("A note could not be written", traceOf(error)));
+    await Promise.race([done, sleep(ms)]);
+  }
+}
+
+/** Refused, and without so much as the fields of a proof: junk, that looks to its sender like any other refusal. */
+const isStranger = (source: Pick<Source, "hasProof">, request: Request, error: unknown): error is Problem =>
+  error instanceof Problem && error.code === "unauthorized" && !source.hasProof(request);
+
+/** Refusals that corrected keys, or more room, could turn into a valid event. */
+const keptProblems: ReadonlySet<string> = new Set(["unauthorized", "keys_not_filled_in", "too_large"]);
+
+/** Longest that noting the pulse may delay an answer. */
+const sideNoteMs = 300;
+
+/** Longest that keeping a refusal may delay its answer: no sender gives up within a second. */
+const refusedNoteMs = 1_000;

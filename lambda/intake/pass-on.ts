@@ -1,0 +1,30 @@
+import type { Queue } from "../aws/queue.ts";
+import type { Request } from "../http.ts";
+import type { Log } from "../log.ts";
+import type { RuntimeSettings } from "../settings.ts";
+import { isDirectory } from "../sources/names.ts";
+import type { Source } from "../sources/source.ts";
+import { toForward } from "./forward.ts";
+
+export interface PassOnParts {
+  /** Where a source's second listener is served from; absent where there is none. */
+  readonly forwards: Pick<Queue, "sendInOrder"> | undefined;
+  readonly settings: RuntimeSettings;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+/** Queues a verified request for the second listener of its source, where there is one. */
+export async function passOn(
+  { forwards, settings, log, now }: PassOnParts,
+  { section }: Pick<Source, "section">,
+  request: Request,
+): Promise<void> {
+  if (!isDirectory(section) || !settings[section].forwardTo) return;
+  const message = JSON.stringify(toForward(section, request, now()));
+  if (message.length < maxMessageBytes) await forwards?.sendInOrder(message, section);
+  else log.count("ForwardFailed", "A request is too large to be passed on", { source: section }, "ERROR");
+}
+
+/** SQS took no longer message for many years. */
+const maxMessageBytes = 256 * 1024;

@@ -1,0 +1,119 @@
+/** What an operator types in Slack. What is no command is answered with what there is, never with an error. */
+import { type Answer, json } from "../http.ts";
+import { countUnreadable } from "../log.ts";
+import { escapeText } from "../notices/text.ts";
+import { malformed, Problem } from "../problem.ts";
+import { isStatus, statuses } from "../resignation.ts";
+import type { RuntimeSettings } from "../settings.ts";
+import { toInquiry } from "./inquiry.ts";
+import { type ActName, findOrThrow, list, operate } from "./operate.ts";
+import { explain, help, line, lines } from "./slack-messages.ts";
+import { isReplyUrl } from "./slack-reply.ts";
+import { idsIn, readReason, readTypedId, readWords } from "./slack-words.ts";
+import type { Work } from "./work.ts";
+
+/** A command, and the operator who gave it. */
+export interface Command {
+  readonly text: string;
+  readonly operator: string;
+  /** Unique for the request. */
+  readonly requestId: string;
+  readonly replyUrl: string;
+}
+
+const commands: ReadonlySet<string> = new Set(["", "help", "list", "status", "approve", "cancel", "retry"]);
+
+/** Carries a command out, or asks who is meant. */
+export function carryOut(given: Command, settings: RuntimeSettings, now: Date): Work {
+  const { command } = settings.slack;
+  const { words, whole } = readWords(given.text, commands);
+  const [first = "", ...rest] = words;
+  const word = first.toLowerCase();
+  if (idsIn(whole, settings.allowedProviders).length > 1) return say(twoIds);
+  if (!commands.has(word)) return askAbout(first, rest, given, settings, now);
+  if (word === "" || word === "help") return say(help(command));
+  if (word === "list" || word === "status") return show(word, rest, settings);
+  return decide(word as ActName, rest, given, command);
+}
+
+/** Who is meant is looked up behind the queue, where GenAuth's token is: the answer comes with a card. */
+function askAbout(word: string, rest: string[], given: Command, settings: RuntimeSettings, now: Date): Work {
+  const read = readTypedId(word, settings.allowedProviders);
+  if ("wrong" in read) return say(`${escapeText(read.wrong)}\n${help(settings.slack.command)}`);
+  // The card carries a name: it goes to Slack and nowhere else.
+  if (!isReplyUrl(given.replyUrl, settings.slack.replyHosts)) throw malformed("The response_url is not Slack's");
+  const reason = readReason(rest);
+  const { requestId: key, operator: requestedBy, replyUrl } = given;
+  const asked = { key, userId: read.userId, ...(reason && { reason }), requestedBy, replyUrl };
+  const inquiry = toInquiry(asked, now);
+  return async ({ ledger, queue }) => {
+    await ledger.enterInquiry(inquiry);
+    await queue.send(inquiry.id);
+    return ephemeral(`Looking up \`${escapeText(read.userId)}\` in GenAuth …`);
+  };
+}
+
+function show(word: "list" | "status", [first = "", ...rest]: string[], settings: RuntimeSettings): Work {
+  const { command } = settings.slack;
+  if (rest.length > 0) return say(`I do not know what ${shown(rest.join(" "))} is for.\n${help(command)}`);
+  if (word === "list") {
+    const status = first.toLowerCase() || "held";
+    if (!isStatus(status)) return say(`There is no status ${shown(first)}. There are: ${statuses.join(", ")}.`);
+    return showPage({ status, limit: 20 }, `Nobody is ${status}.`);
+  }
+  if (!first) return say(needsId(word, command));
+  const id = resignationIdIn(first);
+  if (id) return answered(async ({ ledger }) => ephemeral(line(await findOrThrow(ledger, id))));
+  const read = readTypedId(first, settings.allowedProviders);
+  if ("wrong" in read) return say(`${escapeText(read.wrong)}, or ids like res_….`);
+  return showPage({ userId: read.userId, limit: 5 }, "The ledger has nothing of that person.");
+}
+
+function showPage(query: Pick<Parameters<typeof list>[1], "status" | "userId" | "limit">, ifNone: string): Work {
+  return async ({ ledger, log, now }) => {
+    const { items, unreadable } = await list(ledger, { ...query, now: now() }, undefined);
+    for (const id of unreadable) countUnreadable(log, id);
+    return ephemeral(lines(items, ifNone, unreadable));
+  };
+}
+
+function decide(name: ActName, [first = "", ...rest]: string[], given: Command, command: string): Work {
+  if (!first) return say(needsId(name, command));
+  const id = resignationIdIn(first);
+  if (!id) {
+    const form = "They look like res_…";
+    return say(`${shown(first)} is no id of a resignation. ${form}: \`${command} status <sync relation>\` shows them.`);
+  }
+  const reason = readReason(rest);
+  const { operator, requestId } = given;
+  const act = { name, id, caller: "slack", operator, requestId, ...(reason && { reason }) };
+  return answered(async (desk) => ephemeral(`Done. ${line(await operate(desk, act))}`));
+}
+
+/** What cannot be done is an answer too. */
+function answered(work: Work): Work {
+  return async (desk) => {
+    try {
+      return await work(desk);
+    } catch (error) {
+      if (error instanceof Problem) return ephemeral(explain(error));
+      throw error;
+    }
+  };
+}
+
+const resignationIdIn = (word: string) => (/^res_\w+$/i.test(word) ? word.toLowerCase() : undefined);
+
+const needsId = (word: string, command: string) => `${word} of whom? It needs an id.\n${help(command)}`;
+
+const twoIds = "I read two ids. Give me one at a time: nothing was done.";
+
+const shown = (words: string) => `\`${escapeText(words.replaceAll("`", "'")).slice(0, 100)}\``;
+
+/** Seen by the one who typed alone. */
+export const ephemeral = (message: string): Answer => json(200, { response_type: "ephemeral", text: message });
+
+export const say =
+  (message: string): Work =>
+  async () =>
+    ephemeral(message);

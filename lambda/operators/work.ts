@@ -1,0 +1,19 @@
+import type { Queue } from "../aws/queue.ts";
+import type { Answer } from "../http.ts";
+import type { Ledger } from "../ledger.ts";
+import type { Log } from "../log.ts";
+import type { RuntimeSettings } from "../settings.ts";
+import type { Reverify } from "./reverify.ts";
+
+/** What operators' requests are carried out with. */
+export interface Desk {
+  readonly ledger: Ledger;
+  readonly queue: Pick<Queue, "send">;
+  readonly settings: RuntimeSettings;
+  readonly reverify: Reverify;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+/** What a verified request of an operator's does. Throws `Problem`s. */
+export type Work = (desk: Desk) => Promise<Answer>;
