@@ -1,15 +1,33 @@
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 // Compiled once, and not in each of the processes that the tests run in and start.
 process.env.NODE_COMPILE_CACHE ??= resolve(".local/compile-cache");
+
+/** The longest first, so that all workers end together; the others by name, in every run alike. */
+const longest = [
+  ...["quarantine", "cli/reconcile", "lambda/ledger", "lambda/crash", "person/bad-input", "cli/setup", "guards"],
+  ...["cli/commands", "person/findings", "privileges", "forward", "local/start"],
+].map((name) => `/test/${name}.test.ts`);
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const found = longest.findIndex((name) => moduleId.endsWith(name));
+      return found < 0 ? longest.length : found;
+    };
+    return files.toSorted((one, other) => place(one) - place(other) || (one.moduleId < other.moduleId ? -1 : 1));
+  }
+}
 
 /** The quick tests: `npm test`. The long ones are in vitest.long.config.ts. */
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["test/e2e/**", "test/**/*.long.test.ts"],
+    sequence: { sequencer: LongestFirst },
     // What many files need is read in once a worker.
     isolate: false,
     // One more than there are cores, since tests also wait.

@@ -34,10 +34,10 @@ describe("npm run send and npm run ledger", () => {
 
   test("trip the brake, see who is held, approve one, cancel the other, and export the trail", async () => {
     expect(await send("lark", "--user", "ou_demo", "--count", "4")).toMatchObject({ code: 0 });
-    const held = async () =>
-      JSON.parse((await ledger("list", "--status", "held", "--json")).out) as { id: string; brakeId: string }[];
-    await expect.poll(async () => (await held()).length, { timeout: 15_000 }).toBe(2);
-    const [one, other] = await held();
+    const held = () => stack.ledger.list({ status: "held", now: new Date(), limit: 10 });
+    await expect.poll(async () => (await held()).items.length, { timeout: 15_000 }).toBe(2);
+    const listed = await ledger("list", "--status", "held", "--json");
+    const [one, other] = JSON.parse(listed.out) as { id: string; brakeId: string }[];
     expect(await ledger("approve", one?.id ?? "", "--reason", "known")).toMatchObject({
       code: 0,
       out: expect.stringContaining(`brake (${one?.brakeId})`),
