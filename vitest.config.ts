@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
@@ -9,7 +10,7 @@ process.env.NODE_COMPILE_CACHE ??= resolve(".local/compile-cache");
 /** The longest first, so that all workers end together; the others by name, in every run alike. */
 const longest = [
   ...["quarantine", "cli/reconcile", "lambda/ledger", "lambda/crash", "person/bad-input", "cli/setup", "guards"],
-  ...["cli/commands", "person/findings", "privileges", "forward", "local/start"],
+  ...["cli/commands", "person/findings", "privileges", "forward", "local/start", "brake"],
 ].map((name) => `/test/${name}.test.ts`);
 
 class LongestFirst extends BaseSequencer {
@@ -22,18 +23,29 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+const exclude = ["test/e2e/**", "test/**/*.long.test.ts"];
+
+/** A module that is mocked must not be one that another file's tests have read in. */
+const mocking = globSync("test/**/*.test.ts").filter((file) => readFileSync(file, "utf8").includes("vi.mock("));
+
 /** The quick tests: `npm test`. The long ones are in vitest.long.config.ts. */
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    exclude: ["test/e2e/**", "test/**/*.long.test.ts"],
     sequence: { sequencer: LongestFirst },
-    // What many files need is read in once a worker.
-    isolate: false,
     // One more than there are cores, since tests also wait.
     maxWorkers: availableParallelism() + 1,
     testTimeout: 90_000,
     hookTimeout: 60_000,
+    unstubGlobals: true,
+    unstubEnvs: true,
+    projects: [
+      // What many files need is read in once a worker.
+      {
+        extends: true,
+        test: { name: "together", include: ["test/**/*.test.ts"], exclude: [...exclude, ...mocking], isolate: false },
+      },
+      { extends: true, test: { name: "alone", include: mocking, exclude } },
+    ],
     ...(process.env.CI && { reporters: ["default", ["json", { outputFile: ".local/test-results.json" }]] }),
   },
 });
