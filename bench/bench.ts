@@ -2,13 +2,13 @@
  * `npm run bench`: what a cold start, a verification, a mass event and a departure cost, each beside what people
  * would use instead. Contestants take turns, so that a noisy machine is noisy for all of them. Ratios are the result.
  */
-import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { Command } from "commander";
 import { benchColdStart } from "./cold-start.ts";
 import { benchCost } from "./cost.ts";
 import { benchLoad } from "./load.ts";
 import type { Section } from "./measure.ts";
+import { writeReport } from "./report.ts";
 import { startBench } from "./stage.ts";
 import { benchVerify } from "./verify.ts";
 
@@ -26,16 +26,5 @@ await bench.close();
 sections.push(["Load", await benchLoad(departures)], ["Cost", await benchCost()]);
 
 const machine = `Node ${process.version}, ${cpus()[0]?.model} × ${cpus().length}, ${new Date().toISOString().slice(0, 10)}. One run of \`npm run bench\`; ratios are the result, times are of this machine.`;
-const report = sections.map(([title, { text }]) => `## ${title}\n\n\`\`\`\n${text}\n\`\`\`\n`).join("\n");
-console.log(`${machine}\n\n${report}`);
-writeFileSync("bench/RESULTS.md", `# Figures\n\n${machine}\n\n${report}`);
-
-const rows = sections.flatMap(([, { headline }]) => headline).map((cells) => `| ${cells.join(" | ")} |`);
-const table = ["| | ours | beside it | ours ÷ it |", "|---|---|---|---|", ...rows].join("\n");
-for (const page of ["README.md", "README.zh-CN.md"]) {
-  const [before = "", after = ""] = readFileSync(page, "utf8").split(
-    /(?<=<!-- made by npm run bench -->\n).*(?=<!-- until here -->)/s,
-  );
-  writeFileSync(page, `${before}\n${table}\n\n${after}`);
-}
+console.log(writeReport(machine, sections));
 process.exit(0);

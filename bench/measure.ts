@@ -2,11 +2,13 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import Table from "cli-table3";
 
-/** What a section of the benchmark found: its text, and the lines of it that belong on the README's front page. */
+/** What a section of the benchmark found: its text, and its lines of the table of comparisons. */
 export interface Section {
   readonly text: string;
-  readonly headline: readonly [what: string, ours: string, beside: string, ratio: string][];
+  readonly headline: readonly Comparison[];
 }
+
+export type Comparison = readonly [what: string, ours: string, beside: string, ratio: string];
 
 export function median(values: readonly number[]): number {
   return percentile(values, 50);

@@ -5,7 +5,6 @@ import { Webhook } from "standardwebhooks";
 import { first } from "../cli/files.ts";
 import { routes as deskRoutes } from "../lambda/desk.ts";
 import { toRequest } from "../lambda/http.ts";
-import type { RuntimeSettings } from "../lambda/settings.ts";
 import { routes as webhookRoutes } from "../lambda/webhook.ts";
 import { median } from "./measure.ts";
 import { startBench } from "./stage.ts";
@@ -25,7 +24,7 @@ export interface Contest {
 /** Ours beside the official library, on the same bytes, in turns. */
 export async function contend(source: "lark" | "wechatwork" | "slack" | "api"): Promise<Contest> {
   const { requests, keys, stack } = await startBench();
-  const settings = stack.settings as unknown as RuntimeSettings;
+  const { settings } = stack;
   const [lark, wechatwork, slack, api] = [requests.lark(), requests.wechatwork(), requests.slack(), requests.api()];
   const listed = (section: Record<string, string | string[]>) =>
     Object.fromEntries(Object.entries(section).map(([name, value]) => [name, [value].flat()]));

@@ -8,14 +8,15 @@ import { createReverify, type ReverifyParts } from "./operators/reverify.ts";
 import { slack } from "./operators/slack.ts";
 import type { Work } from "./operators/work.ts";
 import { isUnderWay, type Resignation } from "./resignation.ts";
-import { variables } from "./settings.ts";
+import type { DeskSettings } from "./settings-of.ts";
+import * as settingsOf from "./settings-of.ts";
 import { parseKeys, routesOf } from "./sources/index.ts";
 import { type Ordered, orders } from "./sources/orders.ts";
 
 /** Orders, lists, decisions, Slack, and the quarantine's routes. */
-export const routes = routesOf<Ordered | Work>([orders, api, slack]);
+export const routes = routesOf<Ordered | Work, DeskSettings>([orders, api, slack]);
 
-export type DeskParts = FrontParts & ReverifyParts;
+export type DeskParts = FrontParts<DeskSettings> & ReverifyParts;
 
 /** HTTP in, from callers and operators: route → verify → carry out. May wait, and may list. */
 export function createDesk(parts: DeskParts) {
@@ -32,7 +33,7 @@ export function createDesk(parts: DeskParts) {
     },
   });
 
-  /** The resignation as it is when something came of it, or when the time is over. */
+  /** Waits until the resignation has an outcome or is held, or until the time is over; returns it as it is then. */
   async function outcomeOf(taken: Resignation, waitSeconds: number): Promise<Resignation> {
     const until = now().getTime() + waitSeconds * 1000;
     let latest = taken;
@@ -47,14 +48,14 @@ export function createDesk(parts: DeskParts) {
 /** Builds the function from its environment. */
 export function connectDesk(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const site: Site = { name: "desk", environment };
-  const ground = connectGround(site, writeLog);
+  const ground = connectGround(site, settingsOf.desk, writeLog);
   return createDesk({
     ...ground,
-    ledger: createLedger(connectTable(site, "ledgerTable")),
-    quarantine: createQuarantine({ ...ground, ...connectTable(site, "quarantineTable") }),
-    queue: connectQueue(site, "queueUrl"),
-    forwards: environment[variables.forwardsUrl] ? connectQueue(site, "forwardsUrl") : undefined,
-    keys: connectSecret(site, "keysSecretId", parseKeys),
+    ledger: createLedger(connectTable(site, "LEDGER_TABLE")),
+    quarantine: createQuarantine({ ...ground, ...connectTable(site, "QUARANTINE_TABLE") }),
+    queue: connectQueue(site, "QUEUE_URL"),
+    forwards: environment.FORWARDS_URL ? connectQueue(site, "FORWARDS_URL") : undefined,
+    keys: connectSecret(site, "KEYS_SECRET_ID", parseKeys),
   });
 }
 

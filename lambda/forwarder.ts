@@ -1,25 +1,27 @@
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import type * as z from "zod/mini";
 import { atFirstCall, connectGround, connectQueue, type Site } from "./aws/connect.ts";
 import type { Queue } from "./aws/queue.ts";
 import { post } from "./intake/delivery.ts";
 import { parseForward } from "./intake/forward.ts";
 import { kindOf, type Log } from "./log.ts";
-import type { RuntimeSettings } from "./settings.ts";
+import * as settingsOf from "./settings-of.ts";
 
 export interface ForwarderParts {
   readonly queue: Pick<Queue, "delay" | "bury">;
-  readonly settings: Pick<RuntimeSettings, "lark" | "wechatwork" | "forwardToPrivate">;
+  readonly settings: z.output<ReturnType<typeof settingsOf.forwarder>>;
   readonly log: Log;
   readonly now: () => Date;
 }
 
+/** A request that is older goes to the dead letters, so that the ones behind it go on. */
 const giveUpAfterSeconds = 86_400;
-/** Refused for what it is: the ones behind it should not wait for long. */
+/** After so many refusals (4xx) a request goes to the dead letters: another try would be refused as well. */
 const maxRefusals = 3;
 
 /**
  * Queue in: passes what Lark or WeCom sent on to the second listener, in the order in which it came. The queue
- * hands over one at a time a source; the ones behind wait until it is taken or given up.
+ * hands over one at a time for each source; the ones behind wait until it is taken or given up.
  */
 export function createForwarder({ queue, settings, log, now }: ForwarderParts) {
   return async ({ Records }: SQSEvent): Promise<SQSBatchResponse> => {
@@ -30,7 +32,7 @@ export function createForwarder({ queue, settings, log, now }: ForwarderParts) {
     return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
   };
 
-  /** Whether the message is done with. */
+  /** Whether the message needs no further try. */
   async function deliver({ body, attributes, receiptHandle }: SQSRecord): Promise<boolean> {
     const forward = parseForward(body);
     const { source, receivedAt } = forward;
@@ -67,8 +69,8 @@ export function createForwarder({ queue, settings, log, now }: ForwarderParts) {
 export function connectForwarder(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const site: Site = { name: "forwarder", environment };
   return createForwarder({
-    ...connectGround(site, writeLog),
-    queue: connectQueue(site, "forwardsUrl", "deadLettersUrl"),
+    ...connectGround(site, settingsOf.forwarder, writeLog),
+    queue: connectQueue(site, "FORWARDS_URL", "DEAD_LETTERS_URL"),
   });
 }
 

@@ -18,9 +18,10 @@ export interface Request {
 
 export type Answer = APIGatewayProxyStructuredResultV2;
 
+/** A longer order, decision or Slack request is answered 413. */
 export const maxBodyBytes = 256 * 1024;
 
-/** What API Gateway takes. A directory's event is as large as its people are many, and is not sent in parts. */
+/** API Gateway's own limit. A directory's event grows with the number of its people, and is not sent in parts. */
 export const maxEventBytes = 10 * 1024 * 1024;
 
 /** Reads API Gateway's payload format 2.0. Throws `too_large`. */
@@ -37,7 +38,7 @@ export function toRequest(event: APIGatewayProxyEventV2, maxBytes = maxBodyBytes
   };
 }
 
-/** The query's parameters, percent-decoded (a `+` stays one). Throws `malformed` where one is repeated or not decodable. */
+/** The query's parameters, percent-decoded (a `+` stays one). Throws `malformed` if one is repeated or undecodable. */
 export function parseQuery(rawQuery: string): Map<string, string> {
   const parameters = new Map<string, string>();
   for (const pair of rawQuery.split("&").filter(Boolean)) {
@@ -74,7 +75,7 @@ export function problemAnswer({ code, status, title, detail, members, location }
   );
 }
 
-/** The one place where an error becomes an answer. What nobody expected is a 503: the sender comes again. */
+/** The one place where an error becomes an answer. An unexpected error is a 503, so that the sender sends again. */
 export function answerError(
   error: unknown,
   { routeKey: route }: APIGatewayProxyEventV2,
@@ -87,17 +88,17 @@ export function answerError(
   }
   const { code, reason, detail, shape } = error;
   const facts = { source, route, code, reason: reason ?? detail, ...(shape !== undefined && { shape }) };
-  if (error.isHopeless) log.info("Something that no key could verify was turned away", facts);
+  if (error.isHopeless) log.info("A request that no key could verify was refused", facts);
   else if (error.code === "unauthorized") {
     log.count("Refused", "A request could not be verified", facts, "WARN");
     const isLate = error.reason === "timestamp" || error.reason === "webhook-timestamp";
     if (isLate) log.count("ClockDrift", "A valid signature is too old or too new: a clock is wrong", facts, "WARN");
   } else if (error.code === "keys_not_filled_in")
-    log.count("KeysNotFilledIn", "A source is not set up", facts, "ERROR");
+    log.count("KeysNotFilledIn", "The keys of a source are missing or wrong", facts, "ERROR");
   else if (error.code === "clock_off")
     log.count("ClockDrift", "A valid signature is too old or too new: a clock is wrong", facts, "WARN");
   else if (error.code === "malformed") log.count("Malformed", "A verified request could not be read", facts, "ERROR");
-  else log.info("A request was turned away", facts);
+  else log.info("A request was refused", facts);
   return problemAnswer(error);
 }
 

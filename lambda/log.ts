@@ -88,10 +88,10 @@ export function createLog(service: string, write: (line: string) => void = toStd
   }
 }
 
-/** A form that the ledger's items never had. By name, or all of zod is bundled. */
+/** An item has a form that no version wrote. Told by the error's name: its class would bundle all of zod. */
 export const isUnreadable = (error: unknown) => error instanceof Error && error.name === "$ZodError";
 
-/** An item of the ledger that nobody can read is left as it is, and everything else goes on. */
+/** Counts an item of the ledger that this version cannot read: it is left as it is, and everything else goes on. */
 export function countUnreadable(log: Log, id: string): void {
   log.count("Unreadable", "An item of the ledger cannot be read: it is left as it is", nameOf(id), "ERROR");
 }
@@ -99,10 +99,10 @@ export function countUnreadable(log: Log, id: string): void {
 /** What may be logged of an item: the id of a relation or a person is personal data. */
 export const nameOf = (id: string) => (id.startsWith("res_") ? { id } : { kind: id.split("|")[0] });
 
-/** Lambda's own `console.log` puts a time and an id in front of a line; CloudWatch finds metrics in pure JSON alone. */
+/** Lambda's `console.log` puts a time and an id before a line, and CloudWatch finds metrics only in pure JSON. */
 const toStdout = (line: string): void => void process.stdout.write(`${line}\n`);
 
-/** What may be logged of an unexpected error: its kind, never its text, which can quote what it choked on. */
+/** What may be logged of an unexpected error: its kind, never its text, which can quote the input. */
 export function kindOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   const { code, cause } = error as NodeJS.ErrnoException;

@@ -8,13 +8,13 @@ import { countUnreadable, isUnreadable, kindOf, type Log, traceOf } from "./log.
 import { isTaken, type Post, type TargetName, type Told, toPosts } from "./notices/notices.ts";
 import { parseTargets, type TargetRing } from "./notices/targets.ts";
 import { isUrgent, type Notice, noticeSchema } from "./resignation.ts";
-import type { RuntimeSettings } from "./settings.ts";
+import * as settingsOf from "./settings-of.ts";
 
 export interface NotifierParts {
   readonly ledger: Pick<Ledger, "get">;
   readonly queue: Pick<Queue, "sendLater" | "bury">;
   readonly targets: CachedSecret<TargetRing>;
-  readonly settings: RuntimeSettings;
+  readonly settings: z.output<ReturnType<typeof settingsOf.notifier>>;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -29,12 +29,14 @@ const messageSchema = z.union([
   noticeSchema,
 ]);
 
+/** Longest that a target may take to answer; then the notice is tried again later. */
 const deadlineMs = 3_000;
+/** After so many tries a notice goes to the dead letters, and the alarm `NoticeFailed` comes. */
 const maxAttempts = 8;
-/** Of programs that listen, so many are called at once. */
+/** So many calls to a listening program run at once; the others of a batch wait for them. */
 const atOnce = 10;
 
-/** Queue in: everything of a batch in one message a target. Never in the way of resigning. */
+/** Queue in: the notices of a batch become one message for each target. A notice that fails delays no resignation. */
 export function createNotifier(parts: NotifierParts) {
   const { ledger, queue, targets, settings, log, now } = parts;
 
@@ -61,7 +63,7 @@ export function createNotifier(parts: NotifierParts) {
 
   async function tellOfWrongTargets(): Promise<void> {
     const { wrong = {}, isUnfilled } = await targets.read();
-    if (isUnfilled) log.info("Nobody is told: the secret with the notices' targets is not filled in");
+    if (isUnfilled) log.info("No notice is sent: the secret with the notices' targets is not filled in");
     for (const [target, why] of Object.entries(wrong)) {
       log.count("TargetsWrong", "A target of the notices cannot be told", { target, why }, "ERROR");
     }
@@ -70,7 +72,7 @@ export function createNotifier(parts: NotifierParts) {
   async function tell({ target, notices, attempt }: { target: TargetName; notices: Notice[]; attempt: number }) {
     const known = await targets.read();
     if (notices.length === 0) return;
-    // Somebody may mend it before the tries are over.
+    // An administrator may mend the section before the tries are over.
     if (known.wrong?.[target] !== undefined) return tellAgain(target, notices, attempt);
     if (!known[target]) return;
     const told = await Promise.all(notices.map(withResignation));
@@ -131,10 +133,10 @@ function readMessage(body: string): z.infer<typeof messageSchema> | undefined {
 export function connectNotifier(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const site: Site = { name: "notifier", environment };
   return createNotifier({
-    ...connectGround(site, writeLog),
-    ledger: createLedger(connectTable(site, "ledgerTable")),
-    queue: connectQueue(site, "noticesUrl", "deadLettersUrl"),
-    targets: connectSecret(site, "targetsSecretId", parseTargets),
+    ...connectGround(site, settingsOf.notifier, writeLog),
+    ledger: createLedger(connectTable(site, "LEDGER_TABLE")),
+    queue: connectQueue(site, "NOTICES_URL", "DEAD_LETTERS_URL"),
+    targets: connectSecret(site, "TARGETS_SECRET_ID", parseTargets),
   });
 }
 

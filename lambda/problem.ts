@@ -42,11 +42,11 @@ export class Problem extends Error {
   readonly reason: string | undefined;
   /** More for the log: the shape of something, never its value. */
   readonly shape: string | undefined;
-  /** No other key could ever make a proof of it. */
+  /** No key could ever verify the request, so it is not kept. */
   readonly isHopeless: boolean;
   /** Further members of the answer. */
   readonly members: Readonly<Record<string, string>>;
-  /** Where what it speaks of can be seen. */
+  /** The answer's `Location`: where the resignation can be seen that the problem is about. */
   readonly location: string | undefined;
 
   constructor(code: ProblemCode, facts: Partial<Facts> = {}) {
@@ -69,5 +69,5 @@ export const refused = (reason: string, shape?: string) =>
 /** A failed proof of what no key could ever verify: looks the same to the sender, and is not kept. */
 export const unreadable = (reason: string) => new Problem("unauthorized", { reason, isHopeless: true });
 
-/** Authentic but unreadable: the sender proved who they are, and what they said cannot be understood. */
+/** The request is authentic, and what it says cannot be understood. */
 export const malformed = (detail: string) => new Problem("malformed", { detail });

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
+import { abouts } from "./settings.ts";
 import { type SourceName, sourceNames } from "./sources/names.ts";
 
 declare const synced: unique symbol;
@@ -8,7 +9,7 @@ declare const synced: unique symbol;
 export type SyncRelation = string & { readonly [synced]: true };
 
 /**
- * When something happened: no sooner than `from`, no later than `to`. Sources tell milliseconds, seconds or nothing.
+ * When something happened: no sooner than `from`, no later than `to`. Sources send milliseconds, seconds or no time.
  */
 export interface Moment {
   readonly from: Date;
@@ -27,11 +28,11 @@ export interface Departure {
   readonly moment?: Moment;
   readonly requestedBy: string;
   readonly reason?: string;
-  /** Hash of what the sender signed, where an id that comes back with another content is an error. */
+  /** Hash of what the sender signed: an id that comes back with another content is an error. */
   readonly contentHash?: string;
   /** The inquiry in a chat whose answer tells the outcome. */
   readonly inquiryId?: string;
-  /** Why an operator has to approve it, however harmless it looks to the gates. */
+  /** Why an operator has to approve it, even if no gate is closed. */
   readonly approvalNeeded?: { readonly heldFor: "reverified" | "proposed"; readonly why: string };
 }
 
@@ -68,22 +69,6 @@ const shownSchema = z.object({
 });
 export type Shown = z.infer<typeof shownSchema>;
 
-/** What people are told of. A brake's alert carries the brake event's id, `alive` a week, the others a resignation's. */
-export const abouts = [
-  "resigned",
-  "suspended",
-  "held",
-  "failed",
-  "not_found",
-  "called_off",
-  "given_back",
-  "returned_scheduled",
-  "brake_tripped",
-  "alive",
-  "back_after_resigned",
-  "not_given_back",
-] as const;
-
 /** A notice that is owed: written together with its cause, removed when the queue has it. */
 export const noticeSchema = z.object({
   about: z.enum(abouts),
@@ -94,7 +79,7 @@ export const noticeSchema = z.object({
 });
 export type Notice = z.infer<typeof noticeSchema>;
 
-/** Told whatever the settings say. */
+/** Whether a notice is sent even if the setting `notices.about` leaves it out. */
 export const isUrgent = (about: Notice["about"]) => about === "back_after_resigned" || about === "not_given_back";
 
 export const syncRelationSchema = z.pipe(
@@ -140,7 +125,7 @@ const common = {
   acceptedAt: instant,
   /** When the sweep queues it again, should nothing else have happened until then. */
   dueAt: z.optional(instant),
-  /** After a failed try: no sooner than this. A message that comes before it is one too many. */
+  /** After a failed try: the earliest time of the next one. A message that comes before it does nothing. */
   retryAt: z.optional(instant),
   attempts: z.number(),
   /** What operators released it from, one entry a hold or failure. One object: written before 0.1.0. */
@@ -150,11 +135,11 @@ const common = {
       z.transform((given) => (Array.isArray(given) ? given : releasedOfFormer(given))),
     ),
   ),
-  /** Who refused it. */
+  /** The operator who cancelled it. */
   cancelled: z.optional(
     z.object({ by: z.string(), at: instant, why: z.optional(z.string()), request: z.optional(z.string()) }),
   ),
-  /** The returns that its hold by the returns' brake saw: up to these it is an operator's matter. */
+  /** The returns that were known when the returns' brake held it: for these an operator decides. */
   returnsHeld: z.optional(countsSchema),
   /** It has a place in the returns' brake's log. */
   hasReturnPlace: z.optional(z.boolean()),
@@ -166,11 +151,11 @@ const common = {
   waits: z.optional(z.number()),
   /** The user that it was first resolved to, as GenAuth knows them. For operators' eyes, never for a log. */
   person: z.optional(z.object({ genauthUserId: z.string(), name: z.optional(z.string()) })),
-  /** The relation under which GenAuth knows them, where an operator said that it is another one than was told. */
+  /** The relation under which GenAuth knows the person, if an operator named another one than the source did. */
   resolvedAs: z.optional(syncRelationSchema),
   /** With a grace period: when the call that cannot be undone is due. */
   resignAfter: z.optional(instant),
-  /** Somebody said that the person is back, and they were resigned all the same: what was told of it. */
+  /** A source said that the person is back after they were resigned: when, and which returns people were told of. */
   backAfterResigned: z.optional(z.object({ at: instant, returns: countsSchema })),
   /** An operator took it off the urgent list. */
   acknowledged: z.optional(z.object({ by: z.string(), at: instant })),
@@ -206,7 +191,7 @@ const resignationSchema = z.discriminatedUnion("status", [
     status: z.literal("held"),
     heldFor: z.enum(holds),
     shown: z.optional(shownSchema),
-    /** Whom it may mean, where that is not clear. */
+    /** The people it may mean, if that is not clear. */
     candidates: z.optional(
       z.array(
         z.object({
@@ -277,12 +262,12 @@ export const isStatus = (text: string): text is Status => Object.hasOwn(preceded
 /** Still on its way: the next move is ours, not an operator's. */
 export const isUnderWay = ({ status }: Resignation) => status === "accepted" || status === "resigning";
 
-/** At its end, as long as nobody says otherwise: nothing of it waits. */
+/** At its end, until a return or an operator says otherwise: nothing of it waits. */
 export const isFinal = ({ status }: Resignation) => finals.has(status);
 
 const finals: ReadonlySet<Status> = new Set(["resigned", "restored", "not_found", "duplicate", "cancelled", "failed"]);
 
-/** The ledger id of a departure: the same departure has the same id, whoever computes it. */
+/** The ledger id of a departure: computed anywhere, the same departure has the same id. */
 export function resignationId({ source, eventId }: Pick<Departure, "source" | "eventId">): string {
   return `res_${createHash("sha256").update(`${source}\n${eventId}`).digest("hex").slice(0, 32)}`;
 }
@@ -336,7 +321,7 @@ export function moveTo<S extends Status>(
   >;
 }
 
-/** How long something may lie with nothing happening to it before the sweep queues it again. */
+/** The sweep queues an item again if nothing has happened to it for so long: its message or its worker was lost. */
 export const sweepAfterSeconds = 180;
 
 /** ISO 8601 of a moment so many seconds later. */

@@ -11,12 +11,13 @@ import { createLedger } from "./ledger.ts";
 import { countUnreadable, isUnreadable, nameOf, traceOf } from "./log.ts";
 import { isInquiryId, isOwedReplyId } from "./operators/inquiry.ts";
 import { answerInquiry, postOwedReply, tellOutcome } from "./operators/slack-reply.ts";
+import * as settingsOf from "./settings-of.ts";
 
 export interface ResignerParts extends TurnParts {
   readonly queue: Pick<Queue, "delay" | "bury">;
 }
 
-/** Queue in: one message, one turn of what it names. It carries an id and nothing else. */
+/** Queue in: a message carries the id of an item and nothing else; that item has one turn. */
 export function createResigner(parts: ResignerParts) {
   const { ledger, queue, genauth, settings, log, now } = parts;
   const turns = createTurn(parts);
@@ -26,7 +27,7 @@ export function createResigner(parts: ResignerParts) {
     return { batchItemFailures: failures.flatMap((id) => (id ? [{ itemIdentifier: id }] : [])) };
   };
 
-  /** Gives back the message's id where it has to come again. */
+  /** Returns the message's id if the message has to come again. */
   async function handleMessage({ body: id, messageId, receiptHandle }: SQSRecord): Promise<string | undefined> {
     try {
       const next = await handle(id);
@@ -34,7 +35,7 @@ export function createResigner(parts: ResignerParts) {
       await queue.delay(receiptHandle, next.inSeconds);
     } catch (error) {
       if (isUnreadable(error)) {
-        // Trying it again at once is of no use: the sweep brings it again for as long as it is due.
+        // Another try at once would fail as well: the sweep queues the item again for as long as it is due.
         countUnreadable(log, id);
         return undefined;
       }
@@ -76,13 +77,13 @@ export function createResigner(parts: ResignerParts) {
 /** Builds the function from its environment. */
 export function connectResigner(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const site: Site = { name: "resigner", environment };
-  const ground = connectGround(site, writeLog);
-  const secret = connectSecret(site, "tokenSecretId", parseToken);
+  const ground = connectGround(site, settingsOf.resigner, writeLog);
+  const secret = connectSecret(site, "TOKEN_SECRET_ID", parseToken);
   return createResigner({
     ...ground,
-    ledger: createLedger(connectTable(site, "ledgerTable")),
-    queue: connectQueue(site, "queueUrl", "deadLettersUrl"),
-    notices: connectQueue(site, "noticesUrl"),
+    ledger: createLedger(connectTable(site, "LEDGER_TABLE")),
+    queue: connectQueue(site, "QUEUE_URL", "DEAD_LETTERS_URL"),
+    notices: connectQueue(site, "NOTICES_URL"),
     genauth: createGenAuth({ ...ground.settings.genauth, secret, now: ground.now }),
     newOwner: randomUUID,
   });

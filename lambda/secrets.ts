@@ -1,6 +1,5 @@
 /**
- * How the text of a secret is read: JSON, its texts trimmed, and whatever is wrong told by the field's name, never by
- * a value.
+ * How the text of a secret is read: JSON, its texts trimmed. A mistake is told by the field's name, never by a value.
  */
 import type * as z from "zod/mini";
 

@@ -1,3 +1,4 @@
+import type * as z from "zod/mini";
 import { atFirstCall, connectGround, connectQueue, connectTable, type Site } from "./aws/connect.ts";
 import type { Queue } from "./aws/queue.ts";
 import type { Position } from "./aws/resignations.ts";
@@ -5,23 +6,23 @@ import { silences } from "./intake/pulse.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { countUnreadable, type Log } from "./log.ts";
 import { later, type Resignation, type Status, sweepAfterSeconds } from "./resignation.ts";
-import type { RuntimeSettings } from "./settings.ts";
+import * as settingsOf from "./settings-of.ts";
 
 export interface SweepParts {
   readonly ledger: Pick<Ledger, "due" | "postpone" | "readLife" | "isFirstUse" | "list">;
   readonly queue: Pick<Queue, "send">;
   readonly notices: Pick<Queue, "send">;
-  readonly settings: Pick<RuntimeSettings, "silenceDays" | "notices">;
+  readonly settings: z.output<ReturnType<typeof settingsOf.sweep>>;
   readonly log: Log;
   readonly now: () => Date;
 }
 
-/** What one run may queue: the next run goes on where this one ended. */
+/** Most items that one run queues; the next run, five minutes later, queues the others. */
 const maxPerRun = 1_000;
 const pageSize = 100;
-/** Of one status, so many are looked through for the one that waits longest. */
+/** Most resignations of one status that are looked through. If there are more, the metrics count only these. */
 const maxLookedThrough = 1_000;
-/** A leaver keeps access meanwhile. */
+/** Alarm after one day: a person who is held still has access. */
 const heldTooLongMs = 86_400_000;
 
 /**
@@ -52,7 +53,7 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
         // The id of a relation or a person is personal data.
         log.count(
           "Swept",
-          "Something due was queued",
+          "An item that is due was queued",
           status === undefined ? { kind: id.split("|")[0] } : { id, status },
         );
       }
@@ -61,7 +62,7 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     return seen.size;
   }
 
-  /** Those of a status, the first accepted first. What cannot be read is counted, and hides nobody else. */
+  /** The resignations of a status, the first accepted first. One that cannot be read is counted, and hides no other. */
   async function allOf(status: Status): Promise<Resignation[]> {
     const found: Resignation[] = [];
     let after: Position | undefined;
@@ -74,33 +75,33 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     return found;
   }
 
-  /** How long the one that waits longest for us has waited: GenAuth may be away, or refuse the token. */
+  /** Measures how long the oldest open departure has waited: GenAuth may be away, or refuse the token. */
   async function watchTheOpen(): Promise<void> {
     const open: Resignation[] = [];
     for (const status of ["accepted", "resigning", "suspended", "scheduled"] as const)
       open.push(...(await allOf(status)));
-    // Whoever waits for their day has an age below zero.
+    // A departure whose day is to come has an age below zero.
     const ages = open.map((one) => (now().getTime() - openSince(one)) / 1_000);
     log.measure("OldestOpenSeconds", Math.round(Math.max(0, ...ages)));
   }
 
-  /** Gives back how many wait for an operator. */
+  /** Measures and returns how many departures wait for an operator. */
   async function watchTheHeld(): Promise<number> {
     const items = await allOf("held");
     log.measure("HeldWaiting", items.length);
-    // Who was approved and held again has not waited since they were accepted.
+    // Counted from the last hold: a departure may have been approved and held again.
     const since = items.flatMap(({ id, history }) => {
       const heldAt = history.findLast(({ status }) => status === "held")?.at;
       return heldAt === undefined ? [] : [{ id, heldMs: now().getTime() - Date.parse(heldAt) }];
     });
     const [longest] = since.toSorted((one, other) => other.heldMs - one.heldMs);
     if (longest && longest.heldMs >= heldTooLongMs) {
-      log.count("HeldTooLong", "Somebody has waited for an operator for more than a day", { id: longest.id }, "ERROR");
+      log.count("HeldTooLong", "A departure has been held for more than a day", { id: longest.id }, "ERROR");
     }
     return items.length;
   }
 
-  /** Nobody misses an event that never came: says which source has been silent for too long, and once a week that all is alive. */
+  /** Says which source is silent for too long: an event that never came is in no log. Once a week: that all is alive. */
   async function listenForSilence(held: number): Promise<void> {
     const lives = await silences(ledger, log, now());
     for (const { source, days } of lives) {
@@ -137,10 +138,10 @@ function mondayOf(day: Date): string {
 export function connectSweep(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const site: Site = { name: "sweep", environment };
   return createSweep({
-    ...connectGround(site, writeLog),
-    ledger: createLedger(connectTable(site, "ledgerTable")),
-    queue: connectQueue(site, "queueUrl"),
-    notices: connectQueue(site, "noticesUrl"),
+    ...connectGround(site, settingsOf.sweep, writeLog),
+    ledger: createLedger(connectTable(site, "LEDGER_TABLE")),
+    queue: connectQueue(site, "QUEUE_URL"),
+    notices: connectQueue(site, "NOTICES_URL"),
   });
 }
 

@@ -4,13 +4,14 @@ import { passOn } from "./intake/pass-on.ts";
 import { createQuarantine } from "./intake/quarantine.ts";
 import { type TakeParts, take } from "./intake/take.ts";
 import { createLedger } from "./ledger.ts";
-import { variables } from "./settings.ts";
+import type { WebhookSettings } from "./settings-of.ts";
+import * as settingsOf from "./settings-of.ts";
 import { directoryRoutes, parseKeys } from "./sources/index.ts";
 
 /** What the directories send. */
 export const routes = directoryRoutes;
 
-export type WebhookParts = FrontParts & TakeParts;
+export type WebhookParts = FrontParts<WebhookSettings> & TakeParts;
 
 /** HTTP in, from the directories: route → verify → write each event down → answer. Never waits, never lists. */
 export const createWebhook = (parts: WebhookParts) =>
@@ -24,7 +25,7 @@ export const createWebhook = (parts: WebhookParts) =>
           : "life",
     async answer({ events, answer }, source, request) {
       const taken = await take(parts, events, source, request);
-      // After our own is durable. Where this fails the sender comes again, and both hear it.
+      // After our own events are durable. If this fails, the sender sends again, and both listeners hear it.
       if (!events.some(({ kind }) => kind === "url_check")) await passOn(parts, source, request);
       return answer(taken);
     },
@@ -33,14 +34,14 @@ export const createWebhook = (parts: WebhookParts) =>
 /** Builds the function from its environment. */
 export function connectWebhook(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
   const site: Site = { name: "webhook", environment };
-  const ground = connectGround(site, writeLog);
+  const ground = connectGround(site, settingsOf.webhook, writeLog);
   return createWebhook({
     ...ground,
-    ledger: createLedger(connectTable(site, "ledgerTable")),
-    quarantine: createQuarantine({ ...ground, ...connectTable(site, "quarantineTable") }),
-    queue: connectQueue(site, "queueUrl"),
-    forwards: environment[variables.forwardsUrl] ? connectQueue(site, "forwardsUrl") : undefined,
-    keys: connectSecret(site, "keysSecretId", parseKeys),
+    ledger: createLedger(connectTable(site, "LEDGER_TABLE")),
+    quarantine: createQuarantine({ ...ground, ...connectTable(site, "QUARANTINE_TABLE") }),
+    queue: connectQueue(site, "QUEUE_URL"),
+    forwards: environment.FORWARDS_URL ? connectQueue(site, "FORWARDS_URL") : undefined,
+    keys: connectSecret(site, "KEYS_SECRET_ID", parseKeys),
   });
 }
 

@@ -18,7 +18,7 @@ export interface AlarmsProps {
   readonly functions: Readonly<Record<string, LambdaFunction>>;
 }
 
-/** What pages somebody, and what that somebody is to do. */
+/** The alarms, each with what an operator does then. */
 export class Alarms extends Construct {
   readonly topic: Topic;
 
@@ -63,7 +63,7 @@ export class Alarms extends Construct {
       "ServerErrors",
       api.metricServerError({ period, statistic: "Sum" }),
       1,
-      "Senders were answered 5xx and come again. See the webhook's log and the access log.",
+      "Senders were answered 5xx and send again. See the logs of webhook and desk, and the access log.",
     );
     for (const [name, lambda] of Object.entries(functions)) {
       this.add(
@@ -94,7 +94,7 @@ export class Alarms extends Construct {
   }
 }
 
-/** With the sweep's and the alarm's own five minutes each, an outage is heard within thirty. */
+/** Alarm after 20 minutes: with five of the sweep and five of the alarm, an outage is heard within thirty. */
 export const oldestOpenSeconds = 1_200;
 
 /** The runbook's chapter of an alarm. */
@@ -103,7 +103,7 @@ const chapterOf = (name: string) =>
     ? "errors-and-throttles-of-a-function"
     : name.toLowerCase();
 
-/** Counts of the functions' own. */
+/** Alarms on what the functions count. */
 export const counted: Partial<Record<MetricName, { threshold: number; periodMinutes?: number; advice: string }>> = {
   BrakeTripped: {
     threshold: 1,
@@ -129,7 +129,7 @@ export const counted: Partial<Record<MetricName, { threshold: number; periodMinu
   KeysNotFilledIn: {
     threshold: 1,
     advice:
-      "A section, caller or field of the webhook keys is missing, wrong or unknown; the webhook's log names it. The others serve.",
+      "A section, caller or field of the webhook keys is missing, wrong or unknown; the log of webhook or desk names it. The others serve.",
   },
   UnusableDeparture: {
     threshold: 1,
@@ -138,7 +138,7 @@ export const counted: Partial<Record<MetricName, { threshold: number; periodMinu
   },
   Malformed: {
     threshold: 1,
-    advice: "A verified request could not be read; a departure may be in it. See the webhook's log.",
+    advice: "A verified request could not be read; a departure may be in it. See the log of webhook or desk.",
   },
   TooLarge: {
     threshold: 1,
@@ -149,12 +149,12 @@ export const counted: Partial<Record<MetricName, { threshold: number; periodMinu
     threshold: 1,
     advice: "The Lark app sees fewer people now: the brake is on for an hour. Was that meant?",
   },
-  // WeCom tries a departure three times in all: few refusals may be somebody lost.
+  // WeCom sends a departure three times in all: three refusals may be one lost departure.
   Refused: {
     threshold: 3,
     periodMinutes: 60,
     advice:
-      "Requests with a proof of the right form fail verification: keys were changed in a console, or somebody is trying. Mend the keys, then reverify.",
+      "Requests with a proof of the right form fail verification: keys were changed in a console, or a stranger is trying. Mend the keys, then reverify.",
   },
   StartedFailing: {
     threshold: 1,
@@ -188,7 +188,7 @@ export const counted: Partial<Record<MetricName, { threshold: number; periodMinu
   HeadcountUnknown: {
     threshold: 1,
     advice:
-      "GenAuth does not tell how many people there are, so that only a few a day go through by themselves: grant the right to list users, or set brake.headcount.",
+      "GenAuth does not tell how many people there are, so that the brake lets only a few people a day through: grant the right to list users, or set brake.headcount.",
   },
   TargetsWrong: {
     threshold: 1,

@@ -11,7 +11,7 @@ import type { Construct } from "constructs";
 import { acknowledge } from "./parts.ts";
 import type { Settings } from "./settings.ts";
 
-/** The address that senders call: exactly the routes that there are. The signature is the authorisation. */
+/** The API that senders call: the routes of the two functions and no other. Each request's signature authorises it. */
 export function createApi(
   scope: Construct,
   routes: readonly (readonly [route: string, target: LambdaFunction | Alias])[],

@@ -20,7 +20,7 @@ export interface DashboardProps {
   readonly functions: Readonly<Record<string, LambdaFunction>>;
 }
 
-/** What an operator opens first: how many left today, how fast they were resigned, and what waits. */
+/** For operators: how many people left today, how fast they were resigned, and how many departures wait. */
 export class Dashboard extends Construct {
   constructor(scope: Construct, id: string, { api, queue, deadLetters, functions }: DashboardProps) {
     super(scope, id);

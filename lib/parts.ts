@@ -18,6 +18,8 @@ import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 import type { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
 import { placeholder } from "../lambda/secrets.ts";
+import type { Environment } from "../lambda/settings.ts";
+import * as settingsOf from "../lambda/settings-of.ts";
 import { bundling } from "./bundling.ts";
 import type { Settings } from "./settings.ts";
 
@@ -90,13 +92,14 @@ export function partsOf(scope: Construct, settings: Settings) {
       return queue;
     },
 
-    /** A function of `lambda/<id>.ts`. */
+    /** A function of `lambda/<id>.ts`, with its part of the settings in its environment. */
     createFunction(
-      id: string,
-      environment: Record<string, string>,
+      id: Capitalize<FunctionName>,
+      environment: Environment,
       options: { timeoutSeconds?: number; reservedConcurrentExecutions?: number | undefined } = {},
     ): LambdaFunction {
       const { timeoutSeconds = functionTimeoutSeconds, reservedConcurrentExecutions } = options;
+      const name = id.toLowerCase() as Lowercase<typeof id>;
       const logGroup = new LogGroup(scope, `${id}Logs`, {
         retention: logRetentionDays as RetentionDays,
         removalPolicy: RemovalPolicy.RETAIN,
@@ -105,7 +108,7 @@ export function partsOf(scope: Construct, settings: Settings) {
       logGroup.grantWrite(role);
       if (key) allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], key.keyArn);
       const created = new NodejsFunction(scope, id, {
-        entry: pathOf(`../lambda/${id.toLowerCase()}.ts`),
+        entry: pathOf(`../lambda/${name}.ts`),
         projectRoot: pathOf(".."),
         depsLockFilePath: pathOf("../package-lock.json"),
         runtime: Runtime.NODEJS_24_X,
@@ -114,7 +117,7 @@ export function partsOf(scope: Construct, settings: Settings) {
         timeout: Duration.seconds(timeoutSeconds),
         ...(reservedConcurrentExecutions !== undefined && { reservedConcurrentExecutions }),
         ...(xRay && { tracing: Tracing.ACTIVE }),
-        environment,
+        environment: { ...environment, RESIGN_SETTINGS: settingsTextOf(name, settings) } satisfies Environment,
         role,
         logGroup,
         bundling: {
@@ -182,5 +185,20 @@ export function allow({ grantPrincipal }: IGrantable, actions: string[], ...reso
 export function acknowledge(construct: Construct, reasons: Readonly<Record<string, string>>): void {
   for (const [id, reason] of Object.entries(reasons)) Validations.of(construct).acknowledge({ id, reason });
 }
+
+type FunctionName = keyof typeof settingsOf;
+const readers: Readonly<Record<FunctionName, () => { parse: (settings: Settings) => object }>> = settingsOf;
+
+/** The part of the settings that a function reads, as it reads it. Throws an error where it is too long. */
+function settingsTextOf(name: FunctionName, settings: Settings): string {
+  const text = JSON.stringify(readers[name]().parse(settings));
+  if (Buffer.byteLength(text) <= maxSettingsBytes) return text;
+  throw new Error(
+    "resignWebhook: the settings are too long for a function: shorten protected, by prefixes that end in *",
+  );
+}
+
+/** AWS gives a function's environment 4 kB in all: with more the deployment fails halfway. */
+const maxSettingsBytes = 3_300;
 
 const pathOf = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));

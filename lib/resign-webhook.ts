@@ -7,13 +7,14 @@ import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
 import { routes as deskRoutes } from "../lambda/desk.ts";
-import { variables } from "../lambda/settings.ts";
+import type { Environment } from "../lambda/settings.ts";
 import { routes as webhookRoutes } from "../lambda/webhook.ts";
 import { Alarms } from "./alarms.ts";
 import { createApi } from "./api.ts";
 import { Dashboard } from "./dashboard.ts";
 import { allow, partsOf } from "./parts.ts";
-import { parseSettings, type ResignWebhookProps, warningsOf } from "./settings.ts";
+import { parseSettings, type ResignWebhookProps } from "./settings.ts";
+import { warningsOf } from "./warnings.ts";
 
 /** The way a departure travels: API Gateway → webhook → queue → resigner → GenAuth, with the ledger beside it. */
 export class ResignWebhook extends Construct {
@@ -47,16 +48,8 @@ export class ResignWebhook extends Construct {
   constructor(scope: Construct, id: string, props: ResignWebhookProps) {
     super(scope, id);
     const settings = parseSettings(props);
-    const settingsText = JSON.stringify(settings);
-    if (Buffer.byteLength(settingsText) > maxSettingsBytes) {
-      throw new Error(
-        "resignWebhook: the settings are too long for a function: shorten protected, by prefixes that end in *",
-      );
-    }
-
     const parts = partsOf(this, settings);
     const { createSecret, createTable, createQueue, createFunction, feed, runEvery } = parts;
-    const environment = { [variables.settings]: settingsText };
 
     this.keys = createSecret("Keys", "Webhook keys: what proves the senders (README, Fill in the secrets)");
     this.token = createSecret("Token", "What GenAuth takes (README, Fill in the secrets)");
@@ -67,20 +60,20 @@ export class ResignWebhook extends Construct {
     this.queue = createQueue("Queue", { deadLetters: this.deadLetters });
     const noticesDeadLetters = createQueue("NoticesDeadLetters");
     this.notices = createQueue("Notices", { deadLetters: noticesDeadLetters });
-    const ledger = { [variables.ledgerTable]: this.ledger.tableName };
-    const queue = { [variables.queueUrl]: this.queue.queueUrl };
-    const notices = { [variables.noticesUrl]: this.notices.queueUrl };
-    const received = {
-      [variables.keysSecretId]: this.keys.secretArn,
-      [variables.quarantineTable]: this.quarantine.tableName,
+    const ledger: Environment = { LEDGER_TABLE: this.ledger.tableName };
+    const queue: Environment = { QUEUE_URL: this.queue.queueUrl };
+    const notices: Environment = { NOTICES_URL: this.notices.queueUrl };
+    const received: Environment = {
+      KEYS_SECRET_ID: this.keys.secretArn,
+      QUARANTINE_TABLE: this.quarantine.tableName,
     };
 
     const { webhookReserved, webhookProvisioned, resignerMax } = settings.concurrency;
     const forwarding =
-      settings.lark.forwardTo || settings.wechatwork.forwardTo ? this.createForwarding(parts, environment) : undefined;
+      settings.lark.forwardTo || settings.wechatwork.forwardTo ? this.createForwarding(parts) : undefined;
     this.webhook = createFunction(
       "Webhook",
-      { ...environment, ...received, ...ledger, ...queue, ...forwarding?.environment },
+      { ...received, ...ledger, ...queue, ...forwarding?.environment },
       { timeoutSeconds: answerSeconds, reservedConcurrentExecutions: webhookReserved },
     );
     allow(this.webhook, ["secretsmanager:GetSecretValue"], this.keys.secretArn);
@@ -91,7 +84,7 @@ export class ResignWebhook extends Construct {
 
     this.desk = createFunction(
       "Desk",
-      { ...environment, ...received, ...ledger, ...queue, ...forwarding?.environment },
+      { ...received, ...ledger, ...queue, ...forwarding?.environment },
       { timeoutSeconds: answerSeconds },
     );
     allow(this.desk, ["secretsmanager:GetSecretValue"], this.keys.secretArn);
@@ -106,11 +99,10 @@ export class ResignWebhook extends Construct {
     if (forwarding) allow(this.desk, ["sqs:SendMessage"], forwarding.queue.queueArn);
 
     this.resigner = createFunction("Resigner", {
-      ...environment,
-      [variables.tokenSecretId]: this.token.secretArn,
+      TOKEN_SECRET_ID: this.token.secretArn,
       ...ledger,
       ...queue,
-      [variables.deadLettersUrl]: this.deadLetters.queueUrl,
+      DEAD_LETTERS_URL: this.deadLetters.queueUrl,
       ...notices,
     });
     allow(this.resigner, ["secretsmanager:GetSecretValue"], this.token.secretArn);
@@ -125,11 +117,10 @@ export class ResignWebhook extends Construct {
     feed(this.resigner, this.queue, { batchSize: 10, maxConcurrency: resignerMax });
 
     this.notifier = createFunction("Notifier", {
-      ...environment,
-      [variables.targetsSecretId]: this.targets.secretArn,
+      TARGETS_SECRET_ID: this.targets.secretArn,
       ...ledger,
       ...notices,
-      [variables.deadLettersUrl]: noticesDeadLetters.queueUrl,
+      DEAD_LETTERS_URL: noticesDeadLetters.queueUrl,
     });
     allow(this.notifier, ["secretsmanager:GetSecretValue"], this.targets.secretArn);
     allow(this.notifier, ["dynamodb:GetItem"], this.ledger.tableArn);
@@ -137,7 +128,7 @@ export class ResignWebhook extends Construct {
     // What happens within 20 seconds is one message: robots take 20 a minute.
     feed(this.notifier, this.notices, { batchSize: 100, maxConcurrency: 2, maxBatchingWindow: Duration.seconds(20) });
 
-    this.sweep = createFunction("Sweep", { ...environment, ...ledger, ...queue, ...notices });
+    this.sweep = createFunction("Sweep", { ...ledger, ...queue, ...notices });
     allow(this.sweep, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
     allow(this.sweep, ["dynamodb:Query"], ...this.indexArns("due", "byStatus"));
     allow(this.sweep, ["sqs:SendMessage"], this.queue.queueArn, this.notices.queueArn);
@@ -178,17 +169,13 @@ export class ResignWebhook extends Construct {
   }
 
   /** A queue and a function for the second listeners. Of one source one at a time, in the order in which it came. */
-  private createForwarding(
-    { createQueue, createFunction, feed }: ReturnType<typeof partsOf>,
-    settings: Record<string, string>,
-  ) {
+  private createForwarding({ createQueue, createFunction, feed }: ReturnType<typeof partsOf>) {
     const deadLetters = createQueue("ForwardsDeadLetters", { isFifo: true });
     const queue = createQueue("Forwards", { deadLetters, isFifo: true });
-    const environment = { [variables.forwardsUrl]: queue.queueUrl };
+    const environment: Environment = { FORWARDS_URL: queue.queueUrl };
     const forwarder = createFunction("Forwarder", {
-      ...settings,
       ...environment,
-      [variables.deadLettersUrl]: deadLetters.queueUrl,
+      DEAD_LETTERS_URL: deadLetters.queueUrl,
     });
     allow(forwarder, ["sqs:ChangeMessageVisibility"], queue.queueArn);
     allow(forwarder, ["sqs:SendMessage"], deadLetters.queueArn);
@@ -235,9 +222,6 @@ export class ResignWebhookStack extends Stack {
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
   version: string;
 };
-
-/** AWS gives a function's environment 4 kB in all. */
-const maxSettingsBytes = 3_300;
 
 /** API Gateway waits no longer than this and one. */
 const answerSeconds = 29;

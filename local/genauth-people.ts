@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import * as z from "zod";
 
-/** The directory of the GenAuth stand-in: its people, by whatever they are known, and what was done to them. */
+/** The directory of the GenAuth stand-in: its people, their ids and relations, and every change of their status. */
 export type People = ReturnType<typeof createPeople>;
 
 const statusSchema = z.enum(["Activated", "Suspended", "Deactivated", "Archived", "Resigned"]);

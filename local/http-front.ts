@@ -8,7 +8,7 @@ const timeoutMs = 29_000;
 
 type Handler = (event: APIGatewayProxyEventV2, context: Context) => Promise<Answer>;
 
-/** What API Gateway's HTTP API does in front of the functions: routes, and payload format 2.0. */
+/** API Gateway's HTTP API in small: its routes, and payload format 2.0. */
 export function startHttpFront(
   functions: readonly [routes: ReadonlyMap<string, unknown>, handler: Handler][],
   port: number,

@@ -28,7 +28,9 @@ export function drawPicture(): string {
   return [
     "# Architecture",
     "",
-    "Drawn from the synthesized template by `npm run picture`, and compared with it in the tests. A thick arrow feeds a function; a thin one is what its role allows. `Forwards` and `Forwarder` are there where `forwardTo` is set.",
+    "`Webhook` answers what the directories send: it writes departures and returns into the ledger and queues them. `Desk` answers people and tools: signed orders, Slack, operators' lists and decisions, and the quarantine of refused requests. `Resigner` alone may read GenAuth's token, and calls GenAuth. `Sweep` queues again what was left behind; `Notifier` tells people and programs. Step by step: [how a departure travels](how-a-departure-travels.md).",
+    "",
+    "The picture is drawn from the synthesized template by `npm run picture`, and compared with it in the tests. A thick arrow feeds a function; a thin one is what its role allows. `Forwards` and `Forwarder` are there if `forwardTo` is set.",
     "",
     "```mermaid",
     "flowchart LR",

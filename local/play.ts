@@ -6,7 +6,7 @@ import { isUnderWay } from "../lambda/resignation.ts";
 import type { GenAuthSimulator } from "./genauth-simulator.ts";
 import type { startStack } from "./stack.ts";
 
-/** Plays the scenes of every source that has keys; prints what came of each and tells whether all is as it should be. */
+/** Plays the scenes of every source that has keys; prints each outcome, and returns whether all are as expected. */
 export async function play(
   stack: Awaited<ReturnType<typeof startStack>>,
   genauth: GenAuthSimulator,

@@ -5,7 +5,7 @@ export interface Poller {
   close(): Promise<void>;
 }
 
-/** What Lambda's event source does behind the queue: receives, calls, and deletes what did not fail. */
+/** Lambda's event source in small: receives messages, calls the function, and deletes what did not fail. */
 export function startPoller(
   client: SQSClient,
   queueUrl: string,

@@ -8,7 +8,6 @@ import { connectForwarder } from "../lambda/forwarder.ts";
 import { createLedger } from "../lambda/ledger.ts";
 import { connectNotifier } from "../lambda/notifier.ts";
 import { connectResigner } from "../lambda/resigner.ts";
-import { variables } from "../lambda/settings.ts";
 import { connectSweep } from "../lambda/sweep.ts";
 import { connectWebhook, routes as webhookRoutes } from "../lambda/webhook.ts";
 import { parseSettings } from "../lib/settings.ts";
@@ -79,7 +78,7 @@ export async function startStack(options: StackOptions) {
   const resigner = connectResigner(environment, writeLog);
   const notifier = connectNotifier(environment, writeLog);
   const sweep = connectSweep(environment, writeLog);
-  const forwarder = connectForwarder({ ...environment, [variables.deadLettersUrl]: forwardsDeadUrl }, writeLog);
+  const forwarder = connectForwarder({ ...environment, DEAD_LETTERS_URL: forwardsDeadUrl }, writeLog);
   const front = await startHttpFront(
     [
       [webhookRoutes, webhook],
@@ -90,9 +89,9 @@ export async function startStack(options: StackOptions) {
   const client = new SQSClient();
   const pollers = isPolling
     ? [
-        startPoller(client, environment[variables.queueUrl], resigner, { concurrency: options.resigners ?? 4 }),
-        startPoller(client, environment[variables.noticesUrl], notifier, { concurrency: 1 }),
-        startPoller(client, environment[variables.forwardsUrl], forwarder, { concurrency: 2, batchSize: 1 }),
+        startPoller(client, environment.QUEUE_URL, resigner, { concurrency: options.resigners ?? 4 }),
+        startPoller(client, environment.NOTICES_URL, notifier, { concurrency: 1 }),
+        startPoller(client, environment.FORWARDS_URL, forwarder, { concurrency: 2, batchSize: 1 }),
       ]
     : [];
   let sweeps: Promise<unknown> = Promise.resolve();
@@ -103,8 +102,8 @@ export async function startStack(options: StackOptions) {
   return {
     url: front.url,
     table: tables.ledger,
-    queueUrl: environment[variables.queueUrl],
-    deadLettersUrl: environment[variables.deadLettersUrl],
+    queueUrl: environment.QUEUE_URL,
+    deadLettersUrl: environment.DEAD_LETTERS_URL,
     environment,
     settings,
     ledger: createLedger({ client: new DynamoDBClient(), table: tables.ledger }),
@@ -135,16 +134,16 @@ async function createResources({ aws, keys, targets = {}, ...options }: StackOpt
   aws.putSecret(`${name}/token`, JSON.stringify(token));
   aws.putSecret(`${name}/targets`, JSON.stringify(targets));
   const environment = {
-    [variables.settings]: JSON.stringify(settings),
-    [variables.keysSecretId]: `${name}/keys`,
-    [variables.tokenSecretId]: `${name}/token`,
-    [variables.ledgerTable]: tables.ledger,
-    [variables.quarantineTable]: tables.quarantine,
-    [variables.queueUrl]: aws.createQueue(name, 120),
-    [variables.deadLettersUrl]: aws.createQueue(`${name}-dead`, 30),
-    [variables.noticesUrl]: aws.createQueue(`${name}-notices`, 120),
-    [variables.targetsSecretId]: `${name}/targets`,
-    [variables.forwardsUrl]: aws.createQueue(`${name}-forwards.fifo`, 120),
+    RESIGN_SETTINGS: JSON.stringify(settings),
+    KEYS_SECRET_ID: `${name}/keys`,
+    TOKEN_SECRET_ID: `${name}/token`,
+    LEDGER_TABLE: tables.ledger,
+    QUARANTINE_TABLE: tables.quarantine,
+    QUEUE_URL: aws.createQueue(name, 120),
+    DEAD_LETTERS_URL: aws.createQueue(`${name}-dead`, 30),
+    NOTICES_URL: aws.createQueue(`${name}-notices`, 120),
+    TARGETS_SECRET_ID: `${name}/targets`,
+    FORWARDS_URL: aws.createQueue(`${name}-forwards.fifo`, 120),
   };
   return { name, tables, environment, forwardsDeadUrl: aws.createQueue(`${name}-forwards-dead.fifo`, 30) };
 }

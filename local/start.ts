@@ -46,7 +46,7 @@ async function start(): Promise<void> {
   console.log("Serving until Ctrl-C. Next: npm run send -- lark --user ou_demo_4");
 }
 
-/** Everything to the file; what an operator would be told, here too. */
+/** Writes every line to the file; warnings and errors to the terminal too. */
 function writeLog(line: string): void {
   appendFileSync(logFile, `${line}\n`);
   const { level, service, message, code, reason } = JSON.parse(line) as Record<string, string>;

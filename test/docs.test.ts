@@ -1,7 +1,8 @@
 /** What the documents say is what the code does. */
 import { createHmac } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { basename, dirname, join } from "node:path";
 import { createContext, runInContext } from "node:vm";
 import { App } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
@@ -9,11 +10,13 @@ import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { receiveWith } from "../lambda/intake/receive.ts";
-import { abouts, holds } from "../lambda/resignation.ts";
+import { holds } from "../lambda/resignation.ts";
+import { abouts } from "../lambda/settings.ts";
 import { orders } from "../lambda/sources/orders.ts";
 import { ResignWebhookStack } from "../lib/resign-webhook.ts";
 import { parseSettings } from "../lib/settings.ts";
 import { drawPicture, pictureFile } from "../local/picture.ts";
+import { drawSettings, settingsFile } from "../local/settings-page.ts";
 import { newApiSecret } from "../local/stack.ts";
 import { gist, routes, settings, toRequest } from "./parts.ts";
 
@@ -41,7 +44,11 @@ test("docs/settings.md names every setting with its default", () => {
   }
 });
 
-test("docs/runbook.md has a chapter for every alarm", () => {
+test("docs/settings.md is made from the declaration of the settings (npm run settings)", () => {
+  expect(read(settingsFile)).toBe(drawSettings());
+});
+
+test("docs/runbook.md has a chapter for every alarm, and docs/cost.md counts them", () => {
   const app = new App({ context: { "aws:cdk:bundling-stacks": [] } });
   const alarms = Template.fromStack(new ResignWebhookStack(app, "Test", { genauth })).findResources(
     "AWS::CloudWatch::Alarm",
@@ -51,6 +58,7 @@ test("docs/runbook.md has a chapter for every alarm", () => {
     const name = id.replace(/^ResignWebhookAlarms/, "").replace(/[0-9A-F]{8}$/, "");
     expect(runbook).toContain(name);
   }
+  expect(read("docs/cost.md")).toContain(`| alarms | ${Object.keys(alarms).length} × 0.10 |`);
 });
 
 test("docs/how-a-person-is-decided.md has exactly the rows of the table of decisions", () => {
@@ -193,3 +201,68 @@ test("README.zh-CN.md has the chapters of README.md", () => {
   const chapters = (path: string) => read(path).match(/^## /gm)?.length;
   expect(chapters("README.zh-CN.md")).toBe(chapters("README.md"));
 });
+
+test.each(["README.md", "README.zh-CN.md"])("%s has four rows of bench/RESULTS.md at most", (page) => {
+  const figures = /<!-- made by npm run bench -->([\s\S]*)<!-- until here -->/.exec(read(page))?.[1] ?? "";
+  const rows = figures.trim().split("\n").slice(2);
+  expect(rows.length).toBeLessThanOrEqual(4);
+  const results = read("bench/RESULTS.md").split("\n");
+  expect(rows.filter((row) => !results.includes(row))).toEqual([]);
+});
+
+test("lambda/README.md has a row for every room, with the functions that contain it", () => {
+  const [, ...bundles] = read("test/fixtures/bundles.txt").split(/^\[(?=\w+\]$)/m);
+  const filesOf = new Map(bundles.map((text) => text.split("]\n") as [string, string]));
+  // What the sweep contains of a room is there for the ledger's items.
+  const ofTheLedger = new Set(filesOf.get("sweep")?.split("\n"));
+  const functionsOf = (room: string) =>
+    [...filesOf].flatMap(([name, files]) =>
+      files.split("\n").some((file) => file.startsWith(room) && !ofTheLedger.has(file)) ? [name] : [],
+    );
+  const rows = [...read("lambda/README.md").matchAll(/^\| `(\w+\/)` \|.*\| ([\w, ]+) \|$/gm)];
+  const told = new Map(rows.map(([, room = "", functions = ""]) => [room, functions]));
+  const rooms = globSync("lambda/*/").map((path) => `${basename(path)}/`);
+  expect(rooms.length).toBeGreaterThan(5);
+  for (const room of rooms) {
+    const functions = told.get(room);
+    if (functions !== "all") expect([room, functions]).toEqual([room, functionsOf(room).join(", ")]);
+  }
+});
+
+describe.each(globSync("{*,{bench,docs,lambda,test}/**/*}.md").toSorted())("%s", (page) => {
+  const text = read(page).replaceAll(/^ *```[\s\S]*?^ *```/gm, "");
+
+  test("has no link that leads nowhere", () => {
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)];
+    const broken = links.flatMap(([link, path, anchor]) => {
+      const target = path ? join(dirname(page), path) : page;
+      const isThere = existsSync(target) && (anchor === undefined || anchorsOf(target).includes(anchor));
+      return isThere ? [] : [link];
+    });
+    expect(broken).toEqual([]);
+  });
+
+  test("names no file that there is not", () => {
+    const spans = [...text.matchAll(/`([^`\n]+)`/g)].map(([, span = ""]) => span);
+    const named = spans.flatMap((span) => span.match(/(?<![\w./-])(?:[\w-]+\/)*[\w.-]+\.(?:ts|md)\b/g) ?? []);
+    const roots = [".", dirname(page)];
+    const missing = named.filter((file) =>
+      file.includes("/") ? !roots.some((root) => existsSync(join(root, file))) : !fileNames.has(file),
+    );
+    expect(missing).toEqual([]);
+  });
+});
+
+/** A page may name a file by its last part alone. */
+const fileNames = new Set(
+  globSync("{*,{bench,cli,docs,lambda,lib,local,test}/**/*}.{ts,md}").map((file) => basename(file)),
+);
+
+/** What GitHub makes of the headings of a page. */
+const anchorsOf = (page: string) =>
+  [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );

@@ -3,30 +3,33 @@ import { setTimeout as wait } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
+import type * as z from "zod/mini";
 import { createLog } from "../log.ts";
-import { readSettings, readVariable, type variables } from "../settings.ts";
+import { readVariable, type Variable } from "../settings.ts";
 import { createQueue } from "./queue.ts";
 import { cachedSecret } from "./secret.ts";
 
-type Variable = keyof typeof variables;
-
-/** A function that is being put together. */
+/** The function whose connections are made. */
 export interface Site {
   /** Its name in AWS's own trail and in its log lines. */
   readonly name: string;
   readonly environment: NodeJS.ProcessEnv;
 }
 
-/** What every function has: its settings, a log, a clock and chance. */
-export const connectGround = ({ name, environment }: Site, writeLog?: (line: string) => void) => ({
-  settings: readSettings(environment),
+/** What every function has: its part of the settings, a log, a clock and chance. */
+export const connectGround = <Part extends z.ZodMiniType>(
+  { name, environment }: Site,
+  part: () => Part,
+  writeLog?: (line: string) => void,
+) => ({
+  settings: part().parse(JSON.parse(readVariable(environment, "RESIGN_SETTINGS"))),
   log: createLog(name, writeLog),
   now: () => new Date(),
   random: Math.random,
   sleep: (ms: number) => wait(ms),
 });
 
-/** A table, for whatever reads and writes it. */
+/** A table's client and name, for the files that read and write its items. */
 export const connectTable = (site: Site, variable: Variable) => ({
   client: dynamoOf(site),
   table: readVariable(site.environment, variable),
@@ -47,7 +50,7 @@ export const connectSecret = <T>(site: Site, variable: Variable, parse: (text: s
     now: () => new Date(),
   });
 
-/** A handler whose function is built at its first call: what is wrong with the environment is that call's error. */
+/** A handler whose function is built at its first call: a mistake in the environment is that call's error. */
 export function atFirstCall<Given extends unknown[], Result>(
   build: () => (...given: Given) => Result,
 ): (...given: Given) => Result {

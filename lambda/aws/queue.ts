@@ -4,7 +4,7 @@ import { ChangeMessageVisibilityCommand, SendMessageCommand, type SQSClient } fr
 /** A queue (SQS). The departures' carries ledger ids and nothing else. */
 export type Queue = ReturnType<typeof createQueue>;
 
-/** SQS hides a message for 12 hours at the most, counted from its receipt. */
+/** SQS hides a message for 12 hours at the most: a longer delay is cut, and the message comes earlier. */
 const maxDelaySeconds = 43_000;
 
 export function createQueue({
@@ -51,5 +51,5 @@ export function createQueue({
   };
 }
 
-/** Every message is one of its own: a sender's repeat is passed on as well. */
+/** No message is dropped as a duplicate: a sender's repeat is passed on as well. */
 const inOrder = (group: string) => ({ MessageGroupId: group, MessageDeduplicationId: randomUUID() });

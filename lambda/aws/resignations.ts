@@ -3,7 +3,7 @@ import { isFinal, parseResignation, precededBy, type Resignation, type Status } 
 import { keptDays } from "./schema.ts";
 import { expiry, type Item, type Table } from "./table.ts";
 
-/** Something whose time has come, whatever its kind. */
+/** An item of any kind whose time has come. */
 export interface Due {
   readonly id: string;
   readonly dueAt: string;
@@ -29,7 +29,7 @@ export const positionSchema = z.object({
 });
 export type Position = z.infer<typeof positionSchema>;
 
-/** One page of a list, and the ids of what lies in it and cannot be read. */
+/** One page of a list, and the ids of its items that cannot be read. */
 export interface Page {
   readonly items: Resignation[];
   readonly unreadable: readonly string[];
@@ -192,7 +192,7 @@ export function createResignations(table: Table) {
     return { items, unreadable };
   }
 
-  /** One item that nobody can read keeps nobody from reading the others. */
+  /** One page. An item that cannot be read is named, and the others are returned. */
   async function page(...asked: Parameters<typeof readPage>): Promise<Page> {
     const { items, next } = await readPage(...asked);
     const read = items.map((item) => ({ id: String(item.id), resignation: readable(item) }));
@@ -222,13 +222,13 @@ export function createResignations(table: Table) {
   }
 }
 
-/** What a return may concern, though no effect names it: of what was resigned before 0.1.0 none was written. */
+/** A return may concern it although no effect names it: before 0.1.0 no effect was written for the resigned. */
 const mayStillMove = (one: Resignation) =>
   !isFinal(one) || one.status === "failed" || (one.status === "resigned" && one.moment === undefined);
 
 /**
- * The item of a resignation: itself, and what the indexes and the table's time to live go by. Only what is at its
- * end expires, counted from then. Throws where nobody could read it back.
+ * The item of a resignation: itself, and the attributes of the indexes and of the time to live. Only a resignation at
+ * its end expires, counted from then. Throws if it could not be read back.
  */
 function toItem(resignation: Resignation): Item {
   parseResignation(resignation);
@@ -250,7 +250,7 @@ function readable(item: Item): Resignation | undefined {
   }
 }
 
-/** The oldest that is kept. */
+/** The time before which nothing is kept. */
 const earliest = (now: Date) => new Date(now.getTime() - keptDays * 86_400_000).toISOString();
 
 function* monthsBack(from: string, to: string): Generator<string> {

@@ -108,5 +108,5 @@ export const ledgerItems: readonly ItemKind[] = [
   },
 ];
 
-/** How long the ledger remembers what is at its end, in days. */
+/** Days after its end at which DynamoDB deletes a resignation. A repeat that comes later is a new departure. */
 export const keptDays = 400;

@@ -1,11 +1,13 @@
 import { GetSecretValueCommand, type SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 
+/** A value that is older is read afresh: the longest that a changed secret may go unnoticed. */
 const maxAgeMs = 5 * 60_000;
+/** Shortest time between two reads that a failed proof asks for. */
 const minRefreshMs = 30_000;
 
 /** A secret kept in memory. */
 export interface CachedSecret<T> {
-  /** The value, at most 5 minutes old. Throws when it was never to be had. */
+  /** The value, at most 5 minutes old. Throws if it could never be read. */
   read(): Promise<T>;
   /**
    * Reads the secret afresh because the value at hand did not serve, and tells whether it changed. Asks
@@ -41,7 +43,7 @@ export function cachedSecret<T>(options: {
       if (SecretString !== cached?.text) cached = { text: SecretString, value: parse(SecretString) };
       return cached.value;
     } catch (error) {
-      // An old key that still verifies is better than a departure turned away.
+      // The former value serves on: an old key that still verifies is better than a refused departure.
       if (cached) return cached.value;
       askedAtMs = Number.NEGATIVE_INFINITY;
       throw error;

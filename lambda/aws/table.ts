@@ -111,7 +111,7 @@ export function openTable({ client, table: TableName }: TableOptions) {
   };
 }
 
-/** DynamoDB takes no more in one batch. */
+/** DynamoDB's limit: more keys are asked for in further batches. */
 const maxBatchKeys = 100;
 
 /** Seconds since 1970, as DynamoDB's time to live wants them. */

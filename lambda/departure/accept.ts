@@ -15,9 +15,9 @@ export interface AcceptParts {
 }
 
 /**
- * Writes a departure down, then queues it: only then may the sender hear that we have it. A repeat finds what
- * is written, and is queued again while nothing has come of it yet. Throws `id_reused` when the same id comes
- * with another content, and whatever AWS throws.
+ * Writes a departure down, then queues it; the sender is answered after that. A repeat finds the written departure,
+ * and queues it again while its status is `accepted`. Throws `id_reused` when the same id comes with another
+ * content, and AWS's own errors.
  */
 export async function accept({ ledger, queue, log, now }: AcceptParts, departure: Departure): Promise<Resignation> {
   const resignation = toResignation(departure, now());
@@ -32,7 +32,7 @@ export async function accept({ ledger, queue, log, now }: AcceptParts, departure
   return former ?? resignation;
 }
 
-/** The former one of an order is its own caller's: the caller's name is part of what the id is made of. */
+/** The same id means the same caller, whose name is part of the event id: so the answer may show the former order. */
 function idReused({ id, userId, status, source }: Resignation): Problem {
   if (source !== "api" && source !== "reconcile") return new Problem("id_reused");
   const detail =
@@ -40,7 +40,7 @@ function idReused({ id, userId, status, source }: Resignation): Problem {
     "send it under a webhook-id of its own; to repeat it, send the very same body";
   return new Problem("id_reused", {
     detail,
-    // Whom it is about is for the caller's eyes, not for the log.
+    // The person is for the caller's eyes, not for the log.
     reason: "The webhook-id stands for another order",
     members: { id, userId, resignationStatus: status },
     location: `/resignations/${id}`,
@@ -48,8 +48,8 @@ function idReused({ id, userId, status, source }: Resignation): Problem {
 }
 
 /**
- * Writes down that somebody is back, then queues their relation: the turns that follow decide what that means for
- * each of their departures, whichever of them comes first.
+ * Writes a return down, then queues its relation. The turns that follow decide what the return means for each
+ * departure of the person, in any order.
  */
 export async function noteReturn(parts: AcceptParts, { userId, source, moment }: Return): Promise<void> {
   const { ledger, queue, log, now } = parts;
@@ -60,8 +60,8 @@ export async function noteReturn(parts: AcceptParts, { userId, source, moment }:
 }
 
 /**
- * Cancels what has not been resigned yet; gives back `undefined` if the ledger was written by someone else in
- * between. What was done to the person is taken back behind the queue, where GenAuth's token is.
+ * Cancels a departure that is not resigned yet; returns `undefined` if another writer changed it in between. A
+ * suspension is taken back by the resigner, which has GenAuth's token.
  */
 export async function cancel(
   { ledger, queue, log, now }: AcceptParts,
@@ -71,7 +71,7 @@ export async function cancel(
   const at = now();
   const { id, version, resignAfter, tell = [] } = resignation;
   const cancelled = { ...entry, at: at.toISOString(), ...(request !== undefined && { request }) };
-  // Of the suspended the turn tells that has their access back.
+  // For a suspended person the turn owes the notice: it is the one that gives the access back.
   const owed = resignAfter
     ? []
     : [{ about: "called_off" as const, id, why: `Cancelled by ${entry.by}`, version: version + 1 }];

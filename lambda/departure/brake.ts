@@ -8,7 +8,7 @@ import type { RuntimeSettings } from "../settings.ts";
 
 /**
  * The brakes: how many resignations, and how many returns that call one off, go through without an operator. Exact,
- * however many ask at once, since a log is only written if nobody else wrote it meanwhile.
+ * however many workers ask at once: a brake's log is only written if no other worker wrote it meanwhile.
  */
 export interface BrakeParts {
   readonly ledger: Pick<Ledger, "readBrake" | "saveBrake" | "readHeadcount" | "saveHeadcount">;
@@ -23,20 +23,20 @@ export interface BrakeParts {
 export type BrakeAnswer =
   | { kind: "go" }
   | { kind: "hold"; why: string; brakeId: string; hasTripped: boolean }
-  /** The headcount is wanted and GenAuth did not tell it. */
+  /** The brake needs the headcount, and GenAuth did not answer. */
   | { kind: "unasked"; outcome: Outcome<unknown> };
 
-/** Runs what writes a log, when nobody else of this process does. */
+/** Runs a write of a brake's log after the others of this process. */
 export type InTurn = <T>(act: () => Promise<T>) => Promise<T>;
 
-/** Takes a place for a resignation among those that go through, or says why there is none. */
+/** Takes a place at the brake for a resignation, or says why there is none. */
 export async function takePlace(
   parts: BrakeParts,
   resignation: Pick<Resignation, "id">,
   inTurn: InTurn,
 ): Promise<BrakeAnswer> {
   const { settings, now } = parts;
-  // All of the people are no share: nobody has to know how many there are.
+  // A share of 100 % limits nothing, so no headcount is needed.
   const hasShare = settings.brake.percentPerDay < 100;
   const headcount = hasShare ? await readHeadcount(parts) : undefined;
   if (typeof headcount === "object") return { kind: "unasked", outcome: headcount };
@@ -45,7 +45,7 @@ export async function takePlace(
   return inTurn(() => change(parts, "brake", (brake) => askBrake(brake, resignation, limits, now())));
 }
 
-/** Takes a place for a departure that a return calls off: as many in an hour as departures without an operator. */
+/** Takes a place at the returns' brake for a departure that a return calls off: `brake.perHour` of them an hour. */
 export function takeReturnPlace(
   parts: Omit<BrakeParts, "genauth">,
   resignation: Pick<Resignation, "id">,
@@ -57,8 +57,8 @@ export function takeReturnPlace(
 }
 
 /**
- * Puts the brake on for an hour: until then everything is held, whatever the counts say. Where it was not put on
- * already, this is a brake event of its own: nobody hears of it under the name of one that is long over.
+ * Puts the brake on for an hour: every resignation waits for an operator until then. If it was not put on already,
+ * this is a new brake event with an alert of its own.
  */
 export async function putBrakeOn(parts: LogParts & Pick<BrakeParts, "now">, why: string): Promise<void> {
   const at = parts.now();
@@ -69,7 +69,7 @@ export async function putBrakeOn(parts: LogParts & Pick<BrakeParts, "now">, why:
   });
 }
 
-/** Takes the alerts off a brake's log that the notices' queue has. */
+/** Removes the alerts from a brake's log that the notices' queue has taken. */
 export async function forgetAlerts(parts: LogParts, name: BrakeName, sent: readonly string[]): Promise<void> {
   await change(parts, name, ({ tell = [], dueAt, ...brake }) => {
     const left = tell.filter(({ id }) => !sent.includes(id));
@@ -83,11 +83,11 @@ interface LogParts extends Pick<BrakeParts, "random" | "sleep"> {
 
 interface Asked {
   readonly answer: BrakeAnswer;
-  /** The log to be written for the answer to hold; none when it stays as it is. */
+  /** The log that must be written before the answer counts; absent if the log stays as it is. */
   readonly brake?: Brake;
 }
 
-/** Changes a log as it stands, until nobody else wrote it in between. */
+/** Reads a brake's log, changes it and writes it, again until no other worker wrote in between. */
 async function change(
   { ledger, random, sleep }: LogParts,
   name: BrakeName,
@@ -114,8 +114,8 @@ export interface Limits {
 }
 
 /**
- * Asks for one more. Asking again for the same resignation takes no second place. Those that are held do not
- * count. The first that is held names a brake event, and owes its alert in the same write.
+ * Asks for one more place. Asking again for the same resignation takes no second place. Held resignations do not
+ * count. The first one that is held starts a brake event, and its alert is owed in the same write.
  */
 export function askBrake(brake: Brake, { id }: Pick<Resignation, "id">, limits: Limits, now: Date): Asked {
   const passed = brake.passed.filter((one) => now.getTime() - Date.parse(one.at) < dayMs);
@@ -146,15 +146,15 @@ function whyHeld({ passed, putOn }: Brake, limits: Limits, now: Date): string | 
   return `${more} ${percentPerDay} % of ${headcount} people in a day`;
 }
 
-/** As few as in a small company: GenAuth does not tell the headcount, and nobody knows whether this is one. */
+/** The day's limit while GenAuth does not tell the headcount: as low as for a small company, which this may be. */
 const floorOf = ({ perDay }: RuntimeSettings["brake"]) => ({
   perDay: Math.min(perDay, Math.max(3, Math.floor(perDay / 5))),
 });
 
-/** At least 3, or a small company could let nobody go. */
+/** At least 3: a lower share would hold every departure of a small company. */
 const shareOf = (headcount: number, percent: number) => Math.max(3, Math.floor((headcount * percent) / 100));
 
-/** What the brake's share is a share of; `undefined` where we may not ask: a floor has to do then. */
+/** The headcount; `undefined` if GenAuth refuses to tell it: then `floorOf` limits the day. */
 async function readHeadcount({
   ledger,
   genauth,
@@ -189,9 +189,9 @@ const brakeSchema = z.object({
   passed: z.array(z.object({ id: z.string(), at: instant })),
   /** Set while the brake is on: names this brake event. */
   brakeId: z.optional(z.string()),
-  /** Put on for a reason of its own, whatever the counts say. */
+  /** Put on by `putBrakeOn`: until then no place is given, even if the counts would allow one. */
   putOn: z.optional(z.object({ until: instant, why: z.string() })),
-  /** The alert that is owed, and when the sweep looks after it. */
+  /** The alerts that are owed, and when the sweep queues the brake for them. */
   tell: z.optional(z.array(noticeSchema)),
   dueAt: z.optional(instant),
 });

@@ -14,13 +14,13 @@ export interface CallParts extends TurnParts {
   readonly retries: Retries;
 }
 
-/** What came of a call: done with, or `sessions`: and ending the person's sessions is owed since. */
+/** What follows a call: as for any turn, or `sessions`: the person's sessions are to be ended now. */
 export type Concluded = Next | "sessions";
 
-/** A holder that was kept from its work for so long must not call any more: the next one may be calling. */
+/** If less of the lease is left, the worker must not call any more: the next worker may be calling soon. */
 const leaseMarginMs = 60_000;
 
-/** Calls GenAuth: claim, mean it, ask once more, call, conclude. */
+/** Calls GenAuth: claim the departure, write the effect's `-ing`, read once more, call, write the outcome. */
 export function createCall(parts: CallParts) {
   const { ledger, genauth, settings, log, now, records, retries } = parts;
   const { write, deliver } = records;
@@ -28,9 +28,9 @@ export function createCall(parts: CallParts) {
   return { make, saveEffect };
 
   /**
-   * Writes the effect, if it is another than the ledger's: first it makes all others due that stand on it, so that
-   * none of them is forgotten where this worker dies. Tells whether the lease was still ours: without it nothing of
-   * the departure is written either.
+   * Writes the effect, if it differs from the ledger's. The other departures that stand on it are made due first, so
+   * that none is forgotten if this worker dies. Returns whether the lease was still ours: without it nothing of the
+   * departure may be written either.
    */
   async function saveEffect(turn: Turn, next: Effect, sessions?: "owe" | "drop"): Promise<boolean> {
     const { effect, departure, personId, owner, facts } = turn;
@@ -43,7 +43,7 @@ export function createCall(parts: CallParts) {
   }
 
   async function make(turn: Turn, { call, effect }: Extract<Decision, { do: "call" }>): Promise<Concluded> {
-    // One try sends one request that has an effect, so the token is fetched before.
+    // Fetch the token first, so that one try sends one request with an effect.
     const ready = await genauth.ready();
     if (ready.kind !== "done") return retries.retry(turn.departure, ready);
     const claimed = await claim(turn, call);
@@ -58,7 +58,7 @@ export function createCall(parts: CallParts) {
     return conclude(tried, call, effect, await send(turn, call));
   }
 
-  /** Nobody else works on what is claimed. What is given back keeps its status until it is given back. */
+  /** Claims the departure: status `resigning`. Giving access back claims nothing: the status stays until it is done. */
   async function claim(turn: Turn, call: Call): Promise<Resignation | undefined> {
     const { departure, owner, until } = turn;
     if (call === "give back") return retries.keepReturnPlace(departure);
@@ -67,7 +67,7 @@ export function createCall(parts: CallParts) {
 
   function toTry(call: Call, effect: Effect, { departure: { id }, until, looked: { seen } }: Turn): Effect {
     const at = now();
-    // The window of a suspension is asked once: a later try has a window of its own.
+    // Only this try's time may decide whose suspension it is: a later try has a time of its own.
     const isFound = effect.changedAt === undefined && isOurs(effect, seen, settings.genauth.settleSeconds);
     const mark = isFound && seen.statusChangedAt ? { changedAt: seen.statusChangedAt } : {};
     const begun = { ...effect, ...mark, calledAt: at.toISOString(), triedUntil: until };
@@ -95,7 +95,7 @@ export function createCall(parts: CallParts) {
     return isStopped || verdictOf(departure, returns) !== "no";
   }
 
-  /** Nothing was called: the next turn decides. */
+  /** Puts the effect back without a call; the next turn decides. */
   async function undo(turn: Turn, before: Effect, changes: object = {}): Promise<Next> {
     if (!(await saveEffect(turn, before))) return { inSeconds: 1 };
     const { departure } = turn;
@@ -129,13 +129,13 @@ export function createCall(parts: CallParts) {
         const userId = turn.looked.user?.userId ?? "";
         const looked = await genauth.look(byUserId(userId));
         const isThere = looked.kind === "done" && looked.data.status === wanted[call];
-        // A suspension that is there though ours was refused is somebody else's.
+        // If our suspension was refused and the person is suspended, an administrator did it.
         if (isThere) return done(turn, call, outcome, call !== "suspend");
         return (await saveEffect(turn, before)) ? giveUp() : { inSeconds: 1 };
       }
       case "not_found":
         if (call === "give back") return (await saveEffect(turn, before)) ? giveUp() : { inSeconds: 1 };
-        // Its next turn looks afresh, by the user's id too.
+        // The next turn looks afresh, by the user's id too.
         if (departure.attempts === 0) return undo(turn, before, { attempts: 1, genauth: outcome.answer });
         return (await saveEffect(turn, before)) ? retries.retry(departure, outcome) : { inSeconds: 1 };
       case "token_refused":
@@ -206,7 +206,7 @@ export function createCall(parts: CallParts) {
     return isOwed ? "sessions" : "done";
   }
 
-  /** Looks once more. Nothing of this changes the outcome, which is written down by now. */
+  /** Looks once more, after the outcome was written: nothing here changes it. */
   async function confirm({ looked }: Turn, saved: Extract<Resignation, { status: "resigned" }>): Promise<void> {
     const isSent = await records.send(saved.tell ?? []);
     const after = await genauth.look(byUserId(looked.user?.userId ?? ""));
@@ -234,5 +234,5 @@ export function createCall(parts: CallParts) {
 
 const wanted = { resign: "Resigned", suspend: "Suspended", "give back": "Activated" } as const;
 
-/** Without what is not there: the ledger gives back no undefined fields. */
+/** The effect without undefined fields, as the ledger returns it: for comparison. */
 const plain = (effect: Effect): unknown => JSON.parse(JSON.stringify(effect));

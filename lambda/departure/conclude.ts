@@ -16,7 +16,7 @@ export interface ConcludeParts extends TurnParts {
 
 type Closing = Extract<Decision, { do: "close" }>;
 
-/** Writes down what was decided without a call: the effect first, the departure second, and tells. */
+/** Writes down a decision that needs no call: first the effect, then the departure with its notice. */
 export function createConclusions(parts: ConcludeParts) {
   const { ledger, settings, log, now, records, retries, saveEffect } = parts;
   const { write, deliver } = records;
@@ -35,7 +35,7 @@ export function createConclusions(parts: ConcludeParts) {
       ...{ heldFor, ...(shown && { shown }), ...(candidates && { candidates: [...candidates] }), ...more },
       ...(heldFor === "dry_run" && { wouldSend: { path: resignUserPath, ...looked.callAs } }),
     };
-    // Of a brake event people hear once.
+    // A brake event has one alert, and no notice for each departure that it holds.
     const tell = more.brakeId === undefined ? "held" : undefined;
     const held = await write(departure, "held", fields, { by: "guard", why, tell });
     if (!held) return { inSeconds: 1 };
@@ -55,7 +55,7 @@ export function createConclusions(parts: ConcludeParts) {
     return saved ? "done" : { inSeconds: 1 };
   }
 
-  /** Nothing is to be done now: back to where it was, with the time of its next turn. */
+  /** Nothing is to be done now: writes the departure's status again, with the time of its next turn. */
   async function wait(turn: Turn, decision: Extract<Decision, { do: "wait" }>): Promise<Next> {
     const { departure } = turn;
     if (!(await saveEffect(turn, decision.effect))) return { inSeconds: 1 };
@@ -81,7 +81,7 @@ export function createConclusions(parts: ConcludeParts) {
     }
   }
 
-  /** A return that was said since the order is told at once, and judged on the day. */
+  /** A return that came after the order is told at once, and decided on the day of departure. */
   async function waitForMoment({ departure, facts }: Turn): Promise<Next> {
     const against = facts.returns.filter((one) => verdictOf(departure, [one]) !== "no");
     const told = departure.status === "scheduled" ? departure.shown?.returns : undefined;
@@ -95,7 +95,7 @@ export function createConclusions(parts: ConcludeParts) {
   }
 
   async function close(turn: Turn, decision: Closing): Promise<Next> {
-    // Where nothing of ours is left, nobody's sessions are ended any more.
+    // If nothing of ours is left, no sessions are to be ended any more.
     const sessions = decision.as === "cancelled" && decision.effect.state === "none" ? "drop" : undefined;
     if (!(await saveEffect(turn, decision.effect, sessions))) return { inSeconds: 1 };
     const closed = await writeClosed(turn, decision);

@@ -35,11 +35,11 @@ export interface Facts {
   readonly seen: Seen;
   /** The first gate that is closed for this departure and not released (`gates.ts`). */
   readonly gate?: Gate | undefined;
-  /** The relation leads to somebody else today: what is said at it is not said of this person. */
+  /** The relation belongs to another user today: returns at it are not this person's. */
   readonly isOtherUser?: boolean | undefined;
   /** The id that this person had at their source before, where it was renamed. */
   readonly former?: string | undefined;
-  /** The id under which GenAuth knows somebody whose id differs by its case alone. */
+  /** The user whom GenAuth knows by the same WeCom id in another case. */
   readonly otherCase?: Candidate | undefined;
   readonly isStopped: boolean;
   readonly graceDays: number;
@@ -73,7 +73,7 @@ export type Step =
 
 /**
  * What follows from the facts: the row of the table that decided, the step, and the effect from now on. `settled`: the
- * effect as it is where the step is not done after all.
+ * effect that stands if the step is not taken after all.
  */
 export type Decision = Step & { readonly row: string; readonly effect: Effect; readonly settled: Effect };
 
@@ -94,7 +94,7 @@ export function decide(facts: Facts): Decision {
   throw new Error("The table of decisions does not end");
 }
 
-/** What is said at an id that somebody else has today calls nothing off. */
+/** A return at an id that another user has today calls nothing off. */
 function verdictOfPerson({ departure, returns, isOtherUser }: Facts): Verdict {
   const verdict = verdictOf(departure, returns);
   return verdict === "own" && isOtherUser ? "unclear" : verdict;
@@ -105,13 +105,13 @@ export type Known = Facts & { readonly verdict: Verdict };
 interface Row {
   readonly row: string;
   readonly when: (known: Known) => boolean;
-  /** What GenAuth shows; left out: whatever it shows. */
+  /** The states of the person that the row is for; absent: all of them. */
   readonly seen?: readonly Seen["state"][];
   readonly step: (known: Known) => { do: "again"; effect: Effect } | (Step & { effect?: Effect });
 }
 
 const table: readonly Row[] = [
-  // Before its day a departure has no turn with a look; only being called off and an unclear order count.
+  // Before its day a departure has a turn without a look: only a return and an unclear order count.
   { row: "8 before", when: (f) => isToCome(f) && f.verdict === "own", step: callOff },
   { row: "13 before", when: (f) => isToCome(f) && f.gate?.heldFor === "ambiguous", step: holdForGate },
   { row: "11", when: isToCome, step: () => ({ do: "wait", for: "moment" }) },
@@ -212,13 +212,13 @@ function isToCome(known: Known): boolean {
   return isOpen(known) && leavesAt !== undefined && known.now.getTime() < Date.parse(leavesAt);
 }
 
-/** This departure's call it was, or it stood on the suspension when somebody else resigned the person. */
+/** It was this departure's call, or the departure stood on the suspension when an administrator resigned the person. */
 function wasCarriedOut(known: Known): boolean {
   const { by } = known.effect;
   return has(known, "resigned") && (by === known.departure.id || (by === undefined && isIn(known)));
 }
 
-/** Later than our call, by more than two clocks can differ: the person was given back their access, and left again. */
+/** Later than our call by more than two clocks can differ: the person got their access back, and left again. */
 function isAfterOurCall({ departure, effect }: Known): boolean {
   return momentOf(departure).from.getTime() > Date.parse(effect.calledAt ?? "") + otherClockMs;
 }

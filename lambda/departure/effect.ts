@@ -4,13 +4,13 @@ const instant = z.iso.datetime();
 
 /**
  * What we did to a person in GenAuth. A state in `-ing` is written before its call and replaced after it: found
- * at the start of a turn, it means that a call may have been carried out without anybody knowing its outcome.
+ * at the start of a turn, it means that a call may have been carried out, and its outcome is not written down.
  */
 export const effectSchema = z.object({
   state: z.enum(["none", "suspending", "suspended", "resigning", "resigned", "restoring"]),
   /** The departures that stand on it. */
   for: z.array(z.string()),
-  /** The departure whose call it is; absent where it was nobody's of ours. */
+  /** The departure whose call it is; absent if it was no call of ours. */
   by: z.optional(z.string()),
   calledAt: z.optional(instant),
   /** The end of the last try: of one that is under way, the end of its lease. */
@@ -18,7 +18,7 @@ export const effectSchema = z.object({
   /** When GenAuth confirmed our suspension, and the `statusChangedAt` that it left. */
   answeredAt: z.optional(instant),
   changedAt: z.optional(z.string()),
-  /** False where the person was cut off already: then there is nothing of ours to give back. */
+  /** False if the person was cut off before: then there is nothing of ours to give back. */
   hadCall: z.boolean(),
   /** What it was before the try. */
   prev: z.enum(["none", "suspended"]),
@@ -29,9 +29,9 @@ export type Effect = z.infer<typeof effectSchema>;
 
 export const noEffect: Effect = { state: "none", for: [], hadCall: false, prev: "none" };
 
-/** Whom GenAuth shows, as a look found them. */
+/** What a look found of the person. */
 export interface Seen {
-  /** `Cut`: Deactivated or Archived. `absent`: nobody, by the user id either. `blind`: the look was refused. */
+  /** `Cut`: Deactivated or Archived. `absent`: no such user, by user id either. `blind`: the look was refused. */
   readonly state: "Activated" | "Suspended" | "Cut" | "Resigned" | "absent" | "blind";
   readonly statusChangedAt?: string | undefined;
   readonly updatedAt?: string | undefined;
@@ -58,8 +58,8 @@ export const settledAtMs = ({ triedUntil, calledAt }: Effect, settleSeconds: num
   Date.parse(triedUntil ?? calledAt ?? "1970-01-01T00:00:00Z") + settleSeconds * 1_000;
 
 /**
- * Whether the suspension that GenAuth shows is our own. The moment that our call left decides by equality; only
- * where its answer was lost, the window of the try does, moved by the difference between the two clocks.
+ * Whether the suspension that GenAuth shows is our own: its `statusChangedAt` equals the one that our call left. Only
+ * if that answer was lost, the time of the try decides, corrected by the difference between the two clocks.
  */
 export function isOurs(effect: Effect, seen: Seen, settleSeconds: number): boolean {
   const { hadCall, changedAt, answeredAt, calledAt } = effect;
@@ -71,4 +71,5 @@ export function isOurs(effect: Effect, seen: Seen, settleSeconds: number): boole
   return isSince && changedMs <= settledAtMs(effect, settleSeconds) + marginMs;
 }
 
+/** A suspension further outside the try's time is taken for an administrator's, and never lifted. */
 const marginMs = 5_000;

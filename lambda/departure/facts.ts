@@ -5,7 +5,7 @@ import { missesId } from "./misses.ts";
 import { parseRelation, type Relation, relationId } from "./people.ts";
 import type { Returned } from "./returns.ts";
 
-/** What the ledger knows of a person besides the departure: read at every relation that is theirs, or was. */
+/** What the ledger knows of a person besides the departure: read at every present and former relation of theirs. */
 export interface LedgerFacts {
   readonly returns: readonly Returned[];
   /** The departure's own relation. */
@@ -22,12 +22,12 @@ export interface LedgerFacts {
   readonly hasMisses: boolean;
 }
 
-/** The item that the emergency stop writes. */
+/** The item of the emergency stop. */
 export const stopId = "stop";
 
 /**
- * Reads what was said at every relation of the person: those that GenAuth lists or once listed, the departure's own,
- * those of all that stands on the effect, and the former ids of each.
+ * Reads the returns at every relation of the person: those that GenAuth lists or once listed, the departure's own,
+ * those of all departures on the effect, and the former ids of each.
  */
 export async function readFacts(
   ledger: Pick<Ledger, "items">,
@@ -71,7 +71,7 @@ export async function readFacts(
   };
 }
 
-/** A departure that nobody can read stands on the effect all the same: only its relation is not known. */
+/** A departure that cannot be read still stands on the effect; only its relation is not known. */
 function readable(item: unknown): Resignation[] {
   try {
     return item === undefined ? [] : [parseResignation(item)];

@@ -18,9 +18,9 @@ export interface Names {
 }
 
 /**
- * The first gate that stands before the departure: everything that an operator must decide before a call, but for
- * the brakes, which count. Asked again at every turn. A release opens the gate that it names, as it was shown; a
- * dry run is never released.
+ * The first closed gate: every reason for which an operator must decide before a call, except the brake's. Asked again
+ * at every turn. An operator's release opens the gate that it names, for what the hold showed; a dry run is never
+ * released.
  */
 export function closedGate(departure: Resignation, names: Names, settings: GateSettings, now: Date): Gate | undefined {
   const { source, approvalNeeded } = departure;
@@ -46,7 +46,7 @@ export function closedGate(departure: Resignation, names: Names, settings: GateS
 
 /**
  * Whether one of the patterns names the sync relation: exactly, or by a prefix that ends in `*`. WeCom's ids do not
- * differ by case, and one held too many does no harm.
+ * differ by case, and a departure that is held without need does no harm.
  */
 export function isProtected(userId: string, patterns: readonly string[]): boolean {
   const fold = (relation: string) => (/^wechatwork:/i.test(relation) ? relation.toLowerCase() : relation);

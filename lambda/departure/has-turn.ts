@@ -3,8 +3,8 @@ import { type Effect, isDoubt } from "./effect.ts";
 import { covers, type Returned, verdictOf } from "./returns.ts";
 
 /**
- * Which turns there are, by the departure's status and what is known of its person. What has none ends without a
- * look. Pure.
+ * Whether a departure has a turn, by its status and what the ledger knows of its person. Without one the message ends
+ * without a look. Pure.
  */
 export function hasTurn(departure: Resignation, effect: Effect, returns: readonly Returned[], now: Date): boolean {
   const { id, status, backAfterResigned, resignAfter } = departure;
@@ -23,7 +23,7 @@ export function hasTurn(departure: Resignation, effect: Effect, returns: readonl
       return effect.state !== "suspended" || !isIn || isDayReached || verdictOf(departure, returns) !== "no";
     }
     case "cancelled":
-      // `resignAfter` goes when its end is written: where it stands, a worker died in between.
+      // `resignAfter` is removed with the last write: if it is still there, a worker died before.
       return (isIn && (isDoubt(effect) || effect.state === "suspended")) || isCarriedOut || resignAfter !== undefined;
     case "resigned": {
       const against = returns.filter((one) => verdictOf(departure, [one]) !== "no");

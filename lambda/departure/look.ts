@@ -19,7 +19,7 @@ export type Looked =
     }
   /** The relation leads to a user whose lease is not held: take that one, and look again. */
   | { kind: "other user"; genauthUserId: string }
-  /** Busy, or the token was refused: that was no look. */
+  /** GenAuth is busy or refuses the token: that was no look. */
   | { kind: "unanswered"; outcome: Outcome<unknown> };
 
 type LookParts = { readonly genauth: Pick<GenAuth, "look" | "relations">; readonly now: () => Date };
@@ -59,7 +59,7 @@ export async function look(parts: LookParts, departure: Resignation, known: stri
     return { ...seenBy(user, relation), ...(other.kind === "done" && { otherCase: other.data }) };
   }
 
-  // The relation is gone, or belongs to somebody else: only the id that was found before still names the person.
+  // The relation is gone, or belongs to another user: only the user id that was found before names the person.
   const byId = await genauth.look(byUserId(known));
   if (isUnanswered(byId)) return { kind: "unanswered", outcome: byId };
   const leadsTo = user.kind === "done" ? user.data : hasOtherId(departure, listed) ? toUser(byId) : undefined;
@@ -91,7 +91,7 @@ function toSeen(found: Outcome<User>, beganAt: Date, endedAt: Date): Seen {
   if (found.kind !== "done") return { state: found.kind === "not_found" ? "absent" : "blind", beganAt, serverAheadMs };
   const { status, statusChangedAt, updatedAt } = found.data;
   return {
-    // A status that GenAuth's document does not know is no look either.
+    // A status that GenAuth's document does not know counts as a refused look.
     state: states[status] ?? "blind",
     ...(statusChangedAt && { statusChangedAt }),
     ...(updatedAt && { updatedAt }),
@@ -109,8 +109,8 @@ const states: Readonly<Record<string, Seen["state"]>> = {
 };
 
 /**
- * WeCom's ids do not differ by case, and GenAuth's do: the directory's own case may be the lower one. A name that has
- * no other case is not found.
+ * WeCom's ids do not differ by case, and GenAuth's do, so the same person may stand there in lower case. An id that is
+ * in lower case already is not looked up again.
  */
 async function lookInOtherCase(genauth: LookParts["genauth"], userId: SyncRelation): Promise<Outcome<Candidate>> {
   const lower = userId.toLowerCase() as SyncRelation;

@@ -7,14 +7,14 @@ import type { Returned } from "./returns.ts";
 
 const instant = z.iso.datetime();
 
-/** How long what is known of a person is kept after it was last written, in days. */
+/** Days after the last write at which DynamoDB deletes an item of a person or a relation. */
 const keptDays = 800;
 
 /** Ending sessions in applications is owed: a fact of its own, which changes no status. */
 const sessionsSchema = z.object({ since: instant, tries: z.number() });
 export type SessionsOwed = z.infer<typeof sessionsSchema>;
 
-/** What is known of a GenAuth user: what we did to them, and who works on them now. */
+/** What is known of a GenAuth user: the effect, their relations, and the lease of the worker that has them now. */
 const personSchema = z.object({
   /** Absent: nothing was ever done to them, by this version. */
   effect: z.optional(effectSchema),
@@ -37,12 +37,12 @@ export type Relation = z.infer<typeof relationSchema> & { readonly returns: read
 
 export const personId = (genauthUserId: string) => `person|${genauthUserId}`;
 
-/** Where the lease stands of somebody whom GenAuth does not know: nothing can be done to them. */
+/** The item for the lease of a person whom GenAuth does not know: it never has an effect. */
 export const absentId = (relation: string) => `person|absent|${relation}`;
 
 export const relationId = (relation: string) => `relation|${relation}`;
 
-/** Reads what stands at a relation; nothing where nothing was ever said of it. */
+/** Reads a relation's item; without one there are no returns. */
 export function parseRelation(relation: string, item: Item | undefined): Relation {
   const returns = Object.keys(item ?? {}).flatMap((name) => {
     const [kind, source = ""] = name.split("|");
@@ -62,16 +62,16 @@ const returnSchema = z.object({
   count: z.number(),
 });
 
-/** A lease outlasts every call made under it: the function's time is up well before. */
+/** After so long a lease expires, and another worker may take the person. The function ends after 90 seconds. */
 const leaseSeconds = 120;
 
-/** A lease on a person, for a holder that nobody was before. */
+/** A lease on a person, with an owner that is new for each turn. */
 export const newLease = ({ newOwner, now }: { newOwner: () => string; now: () => Date }) => ({
   owner: newOwner(),
   until: later(now(), leaseSeconds),
 });
 
-/** What may say that somebody is back: every source, and an operator. */
+/** The senders of returns: every source, and an operator. */
 const returnSources = [...sourceNames, "operator"] as const;
 
 /** The items of relations and people. Every write on a person demands that the lease is the writer's own. */

@@ -13,14 +13,14 @@ import {
   type Status,
   sweepAfterSeconds,
 } from "../resignation.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import type { ResignerSettings } from "../settings-of.ts";
 import type { BrakeName } from "./brake.ts";
 import { forgetAlerts } from "./brake.ts";
 
 export interface RecordParts {
   readonly ledger: Ledger;
   readonly notices: Pick<Queue, "send">;
-  readonly settings: Pick<RuntimeSettings, "notices">;
+  readonly settings: Pick<ResignerSettings, "notices">;
   readonly log: Log;
   readonly now: () => Date;
   readonly random: () => number;
@@ -37,7 +37,7 @@ export function createRecords(parts: RecordParts) {
 
   /**
    * Writes a departure's next state. The notice stands in the same write as its cause, and so does the time of the
-   * sweep that finds it, should this worker die before it is sent. Gives back `undefined` where somebody else wrote.
+   * sweep that finds it if this worker dies before sending it. Returns `undefined` if another writer was first.
    */
   async function write<S extends Status>(
     before: Resignation,

@@ -9,8 +9,8 @@ export interface RelationParts {
 }
 
 /**
- * Something was said of a sync relation: runs one turn for each departure that stands on the user's effect and each
- * that waits at the relation, the oldest first. The relation is due until each of them came to a decision.
+ * A return was written at a sync relation: runs one turn for each departure that waits at the relation or stands on the
+ * user's effect, the oldest first. The relation stays due until each turn came to a decision.
  */
 export async function runRelation({ ledger, now, turn }: RelationParts, relation: string): Promise<Next> {
   const said = await ledger.getRelation(relation);

@@ -8,7 +8,7 @@ import type { Next, TurnParts } from "./turn.ts";
 
 export type Retries = ReturnType<typeof createRetries>;
 
-/** From so many waits on, somebody is told that access could not be given back. */
+/** After so many tries people are told that access could not be given back, and the alarm `NotGivenBack` comes. */
 const waitsUntilTold = 3;
 
 /** What becomes of a departure that could not be finished now. */
@@ -19,8 +19,8 @@ export function createRetries(parts: TurnParts & { readonly records: ReturnType<
   return { retry, waitForAnswer, fail, comeBack, keepReturnPlace };
 
   /**
-   * The same again later, after GenAuth did not answer. What is called off is tried for ever; everything else fails
-   * when its time is over.
+   * Schedules the next try, after GenAuth did not answer. A departure that is called off is tried for ever; any other
+   * has `failed` when `retry.giveUpAfterSeconds` are over.
    */
   async function retry(departure: Resignation, outcome: Outcome<unknown>): Promise<Next> {
     const { id, status } = departure;
@@ -33,17 +33,17 @@ export function createRetries(parts: TurnParts & { readonly records: ReturnType<
     const attempts = departure.attempts + 1;
     const delay = retryDelaySeconds(attempts, settings.retry, random(), retryAfterOf(outcome));
     const leftSeconds = settings.retry.giveUpAfterSeconds - (now().getTime() - ageStart(departure)) / 1_000;
-    // Its last try is not put off beyond the end of its time. What is called off has none.
+    // The last try comes before the time is over. A departure that is called off has no such time.
     const inSeconds = leftSeconds > 0 ? Math.min(delay, Math.ceil(leftSeconds) + 1) : delay;
-    // The first turn after its moment was in time: GenAuth's own failure makes nobody stale.
+    // The first turn after the moment was in time: an outage of GenAuth makes no departure stale.
     const isInTime = now().getTime() - ageStart(departure) <= settings.maxEventAgeSeconds * 1_000;
     const ageJudgedFor = isInTime ? ageOf(departure) : departure.ageJudgedFor;
-    // What GenAuth answered to the resignation itself stays on what is at its end.
+    // A finished departure keeps GenAuth's answer to the resignation itself.
     if (isFinal(departure)) return comeBack(departure, inSeconds);
     return comeBack(departure, inSeconds, { attempts, genauth: outcome.answer, ageJudgedFor });
   }
 
-  /** Access must be given back, or a doubt be settled, and GenAuth does not let us: for ever, and told at the third time. */
+  /** Schedules the next try to give access back or to settle a doubt: for ever; people are told at the third try. */
   async function waitForAnswer(departure: Resignation, why: string, outcome?: Outcome<unknown>): Promise<Next> {
     const { id, source, waits = 0 } = departure;
     if (outcome) countTry(id, outcome);
@@ -54,7 +54,7 @@ export function createRetries(parts: TurnParts & { readonly records: ReturnType<
     return comeBack(departure, inSeconds, { waits: tries }, tell && { by: "resigner", why, tell });
   }
 
-  /** The same status with another time; one that was left behind as `resigning` is accepted again. */
+  /** Writes the same status with the time of the next try; `resigning` goes back to `accepted`. */
   async function comeBack(
     departure: Resignation,
     inSeconds: number,
@@ -79,7 +79,7 @@ export function createRetries(parts: TurnParts & { readonly records: ReturnType<
     return "done";
   }
 
-  /** Writes the place at the returns' brake down, so that it is kept however often the give-back is tried. */
+  /** Writes down the place at the returns' brake, so that further tries take no second one. */
   async function keepReturnPlace(departure: Resignation): Promise<Resignation | undefined> {
     const stored = await ledger.get(departure.id);
     if (!departure.hasReturnPlace || stored?.hasReturnPlace) return departure;
@@ -90,7 +90,7 @@ export function createRetries(parts: TurnParts & { readonly records: ReturnType<
     const facts = { id, ...codesOf(outcome) };
     if (outcome.kind === "token_refused") {
       log.count("TokenRefused", "GenAuth refused the token: renew the secret", facts, "ERROR");
-    } else log.count("Retried", "GenAuth could not do it now", facts, "WARN");
+    } else log.count("Retried", "GenAuth did not do it now; it is tried again", facts, "WARN");
   }
 }
 

@@ -7,7 +7,7 @@ export interface RetrySettings {
   readonly giveUpAfterSeconds: number;
 }
 
-/** SQS hides a message for 12 hours at the most, and an hour is long enough for any sender of `Retry-After`. */
+/** A longer `Retry-After` of GenAuth's counts as this: SQS hides a message for 12 hours at the most. */
 const maxRetryAfterSeconds = 3_600;
 
 /**
@@ -25,7 +25,7 @@ export function retryDelaySeconds(
   return Math.max(Math.ceil(full / 2 + (random * full) / 2), asked);
 }
 
-/** Whether the time to go on trying is over. */
+/** Whether `retry.giveUpAfterSeconds` are over: then the departure has failed. */
 export function hasRunOut(resignation: Resignation, giveUpAfterSeconds: number, now: Date): boolean {
   return now.getTime() - ageStart(resignation) > giveUpAfterSeconds * 1_000;
 }

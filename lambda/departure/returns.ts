@@ -11,8 +11,8 @@ export interface Returned {
 }
 
 /**
- * What the returns say of a departure. `own`: its own source says that the person came back after it. `unclear`:
- * somebody said that they are back, and it is not clear that this was before. `no`: neither.
+ * What the returns mean for a departure. `own`: its own source says that the person came back after it. `unclear`:
+ * there is a return, and it is not clear that it was before the departure. `no`: neither.
  */
 export type Verdict = "own" | "unclear" | "no";
 
@@ -32,7 +32,10 @@ export function verdictOf(departure: Resignation, returns: readonly Returned[]):
   return returns.some(isUnclear) ? "unclear" : "no";
 }
 
-/** Two sources' clocks may differ by so much. The same source at another relation counts as another source. */
+/**
+ * Two sources' clocks may differ by so much: a return of another source within it is unclear. The same source at
+ * another relation counts as another source.
+ */
 export const otherClockMs = 300_000;
 
 const isOwnReturn = ({ source, userId }: Resignation, one: Returned) =>

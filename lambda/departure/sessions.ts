@@ -4,7 +4,7 @@ import { codesOf } from "./record.ts";
 import { retryDelaySeconds } from "./retry.ts";
 import type { Next, TurnParts } from "./turn.ts";
 
-/** Ends a person's sessions where that is owed, in a turn of its own: the sweep's. */
+/** Ends a person's sessions if that is owed, when the sweep queued the person for it. */
 export async function runSessions(parts: TurnParts, key: string): Promise<Next> {
   const { ledger, now } = parts;
   const lease = newLease(parts);
@@ -17,7 +17,7 @@ export async function runSessions(parts: TurnParts, key: string): Promise<Next> 
   }
 }
 
-/** Ends them as the holder of the lease. A fact of its own, which changes no status: it is tried until it is given up. */
+/** Ends the sessions as the holder of the lease. Changes no status; tried until `retry.giveUpAfterSeconds` are over. */
 export async function endSessions(parts: TurnParts, key: string, owner: string): Promise<void> {
   const { ledger, genauth, settings, log, now, random } = parts;
   const { sessionsOwed, effect } = await ledger.getPerson(key);

@@ -11,7 +11,7 @@ export const close = (as: Extract<Step, { do: "close" }>["as"], why: string, tel
 });
 export const call = (name: Call, takesPlace: boolean) => ({ do: "call" as const, call: name, takesPlace });
 
-/** While all is stopped, nobody is cut off. */
+/** During an emergency stop a step that cuts access waits. */
 export const cut = <S extends Step & { effect?: Effect }>({ isStopped }: Known, step: S) =>
   isStopped ? ({ do: "wait", for: "start" } as const) : step;
 
@@ -21,12 +21,12 @@ export function becomeResigned({ effect, seen, now }: Known) {
   return again({ ...others, state: "resigned", calledAt: seen.statusChangedAt ?? now.toISOString() });
 }
 
-/** A suspension that GenAuth shows and that is ours stands; otherwise nothing of ours does. */
+/** The effect after a look: our own suspension, if GenAuth shows it; otherwise none. */
 export function settleSuspension(known: Known) {
   const { effect, seen, settleSeconds } = known;
   if (isOurs(effect, seen, settleSeconds)) return again({ ...back(known), changedAt: seen.statusChangedAt });
   if (effect.state !== "suspending" || effect.prev === "none") return again(noEffect);
-  // It was to be suspended once more, for one more departure: the others stand on what was there before.
+  // This try was a second suspension, for one more departure: the other departures still stand on the first.
   const others = effect.for.filter((id) => id !== effect.by);
   return again(others.length > 0 ? { ...back(known), for: others, by: others[0] } : noEffect);
 }
@@ -43,7 +43,7 @@ export function closeCarriedOut(known: Known) {
   return isTooLate ? close("resigned", why, "back_after_resigned") : close("resigned", "GenAuth shows it");
 }
 
-/** Closes what is called off where nothing is to be given back: rows 8 and 9. */
+/** Closes a departure that is called off, if nothing is to be given back: rows 8 and 9. */
 export function callOff(known: Known) {
   if (needsReturnPlace(known)) return { do: "take return place" } as const;
   const { effect, departure } = known;
@@ -53,7 +53,7 @@ export function callOff(known: Known) {
   return isIn(known) ? { ...closed, effect: { ...effect, for: others } } : closed;
 }
 
-/** It alone stands on the effect: what is ours is given back. Row 10. */
+/** The departure alone stands on the effect: our own suspension is taken back. Row 10. */
 export function giveBack(known: Known) {
   if (needsReturnPlace(known)) return { do: "take return place" } as const;
   const { effect, seen, settleSeconds } = known;
@@ -130,7 +130,7 @@ export function closeAbsent({ departure, former, otherCase }: Known) {
   return close("not_found", "GenAuth knows nobody by this sync relation", "not_found");
 }
 
-/** With a grace period, somebody who is cut off already waits like the suspended, and is given nothing back. */
+/** With a grace period, a person who was cut off already waits like the suspended; a cancel gives nothing back. */
 export function suspendedByOthers({ departure, now, graceDays }: Known) {
   const effect: Effect = { ...noEffect, ...suspendedFrom({ now, graceDays }), state: "suspended", for: [departure.id] };
   const why = "The person was cut off already";

@@ -1,7 +1,7 @@
 import type { Queue } from "../aws/queue.ts";
 import { byRelation, byUserId, type GenAuth } from "../genauth/genauth.ts";
 import { isFinal, type Resignation } from "../resignation.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import type { ResignerSettings } from "../settings-of.ts";
 import { type InTurn, takePlace, takeReturnPlace } from "./brake.ts";
 import { type Concluded, createCall } from "./call.ts";
 import { createConclusions } from "./conclude.ts";
@@ -21,11 +21,11 @@ import { endSessions } from "./sessions.ts";
 export interface TurnParts extends RecordParts {
   readonly queue: Pick<Queue, "bury">;
   readonly genauth: GenAuth;
-  readonly settings: RuntimeSettings;
+  readonly settings: ResignerSettings;
   readonly newOwner: () => string;
 }
 
-/** What is to become of the message: gone, or back in so many seconds. */
+/** What becomes of the message: deleted, or received again in so many seconds. */
 export type Next = "done" | { inSeconds: number };
 
 /** One turn with one departure, under the lease of its person. */
@@ -40,7 +40,7 @@ export interface Turn {
   readonly looked: Extract<Looked, { kind: "seen" }>;
 }
 
-/** How often the lease is taken anew because the relation leads to another user. */
+/** So often a turn takes another user's lease because the relation leads there; then the message comes again. */
 const maxUsers = 3;
 
 /**
@@ -53,12 +53,12 @@ export function createTurn(parts: TurnParts) {
   const retries = createRetries({ ...parts, records });
   const call = createCall({ ...parts, records, retries });
   const conclusions = createConclusions({ ...parts, records, retries, saveEffect: call.saveEffect });
-  // A brake's log is written by one at a time: those of one batch would only be in each other's way.
+  // The turns of one batch write a brake's log one after the other: in parallel their writes would refuse each other.
   const inTurn = oneAtATime();
 
   return { run, records };
 
-  /** `isSaid`: something was said of the person, so that every fact has to be read before the turn is denied. */
+  /** `isSaid`: a return woke the departure, so every fact is read before the turn is denied. */
   async function run(departure: Resignation, isSaid = false): Promise<Next> {
     if (!(await mayHaveTurn(departure, isSaid))) return endWithoutTurn(departure);
     let known = departure.person?.genauthUserId ?? (await ledger.getRelation(departure.userId)).user;
@@ -92,7 +92,7 @@ export function createTurn(parts: TurnParts) {
     return hasTurn(departure, effect, returns, now());
   }
 
-  /** It is off the list of what is due; what comes too early comes again by a message of its own. */
+  /** Takes the departure off the list of what is due. One that came too early has a later message of its own. */
   async function endWithoutTurn(departure: Resignation): Promise<Next> {
     if (departure.status === "resigning") {
       return { inSeconds: Math.max(1, Math.ceil((Date.parse(departure.lease.until) - now().getTime()) / 1_000) + 1) };
@@ -124,7 +124,7 @@ export function createTurn(parts: TurnParts) {
     }
   }
 
-  /** Another holder is mostly done in no time: worth a short wait before the message goes back. */
+  /** Waits a second or two for the lease: another worker is mostly done by then. */
   async function waitForPerson(key: string, { owner, until }: { owner: string; until: string }) {
     for (let tries = 0; tries < 8; tries += 1) {
       const person = await ledger.takePerson(key, owner, now(), until);
@@ -142,7 +142,7 @@ export function createTurn(parts: TurnParts) {
     lease: { owner: string; until: string };
   }): Promise<Concluded | { genauthUserId: string }> {
     const { id, key, known, person, lease } = given;
-    // As it is under the lease: somebody may have written it since.
+    // Read again under the lease: another writer may have changed it.
     const departure = await ledger.get(id);
     if (!departure) return "done";
     const at = now();
@@ -166,7 +166,7 @@ export function createTurn(parts: TurnParts) {
     return carryOut(turn, decideOn(turn, former.effect, isToCome ? at : now()));
   }
 
-  /** What is said at any relation of the user wakes what is known of them. */
+  /** Notes the user at each relation, so that a return at any of them wakes the user's departures. */
   async function noteRelations(known: string, { relations }: Turn["looked"], facts: LedgerFacts): Promise<void> {
     const theirs = facts.known.filter(({ relation }) => relation === facts.own || relations.includes(relation));
     const unnoted = theirs.filter(({ user }) => user !== known);
@@ -244,7 +244,7 @@ export function createTurn(parts: TurnParts) {
 const isFinalForGood = ({ status, reactivation }: Resignation) =>
   status === "resigned" || (status === "cancelled" && reactivation === "done");
 
-/** Before its day nobody is looked for. */
+/** What a turn before the day works with: no look. */
 function notLooked({ userId, person }: Resignation, now: Date): Extract<Looked, { kind: "seen" }> {
   const seen = { state: "blind", beganAt: now, serverAheadMs: 0 } as const;
   return { kind: "seen", seen, relations: [], callAs: person ? byUserId(person.genauthUserId) : byRelation(userId) };

@@ -40,7 +40,7 @@ export const byUserId = (userId: string): NamedUser => ({ userId, userIdType: "u
 
 export const resignUserPath = "/api/v3/resign-user";
 
-/** The longest that one call may take, the whole answer included. */
+/** A call that takes longer, the whole answer included, has an unknown outcome: *busy*, and in doubt. */
 const callDeadlineMs = 10_000;
 
 export function createGenAuth(options: {
@@ -86,7 +86,7 @@ export function createGenAuth(options: {
     /** Fetches a token where none is at hand, so that a call that follows sends one request. */
     ready: currentToken,
 
-    /** Any other operation: the commands ask what the functions do not. */
+    /** Any other operation: for the commands. */
     call,
 
     /** How many active people the user pool has. */
@@ -134,7 +134,7 @@ export function createGenAuth(options: {
     if (exchanged?.accessKeyId === held.accessKeyId && now().getTime() < exchanged.expiresAtMs) {
       return { kind: "done", data: exchanged.token, answer: {} };
     }
-    // Those who ask at once share one exchange.
+    // Parallel calls share one exchange.
     exchanging ??= exchange(held.accessKeyId, held.accessKeySecret).finally(() => {
       exchanging = undefined;
     });
@@ -201,8 +201,8 @@ const frameSchema = z.object({
 });
 
 /**
- * Tells what an answer means, by GenAuth's error codes (docs-v3 `docs/reference/error-code.md`). Whatever
- * that document does not know is *busy*: asked again later, and in doubt whether it took effect.
+ * Tells what an answer means, by GenAuth's error codes (docs-v3 `docs/reference/error-code.md`). A code
+ * that the document does not know is *busy*: tried again later, and it is in doubt whether it took effect.
  */
 export function readAnswer<T>(
   reply: { httpStatus: number; retryAfter: string | null; body: string },

@@ -4,12 +4,14 @@ import { request as requestHttps } from "node:https";
 import { BlockList, isIP, type LookupFunction } from "node:net";
 import type { Forward } from "./forward.ts";
 
+/** Longest that the second listener may take; then the request counts as not delivered, and is tried again. */
 const deadlineMs = 10_000;
+/** Of a longer answer the rest is not read. */
 const maxAnswerBytes = 64 * 1024;
 
 /**
- * Posts it there and gives back the HTTP status. Follows no redirect, reads of the answer 64 kB at the most, and
- * connects to no private address unless that is allowed. Throws where there is no answer.
+ * Posts a request to the second listener and returns the HTTP status. Follows no redirect, reads 64 kB of the answer
+ * at the most, and connects to no private address unless that is allowed. Throws if there is no answer.
  */
 export function post(forward: Forward, address: string, mayBePrivate: boolean): Promise<number> {
   const url = new URL(address);
@@ -42,7 +44,7 @@ export function post(forward: Forward, address: string, mayBePrivate: boolean): 
   });
 }
 
-/** Looks at the address that is really connected to: a name may say another one the next time. */
+/** Checks the address that is really connected to: the same name may resolve to another one later. */
 export const lookupPublic: LookupFunction = (hostname, options, callback) =>
   lookup(hostname, { ...options, all: true }, (error, addresses) => {
     const [first] = addresses ?? [];

@@ -29,6 +29,6 @@ export function toForward(source: DirectoryName, request: Request, now: Date): F
   };
 }
 
-/** What belongs to one connection, or was added by API Gateway. */
+/** Headers of one connection alone, or added by API Gateway: not passed on. */
 const ofTheConnection =
   /^(host|connection|keep-alive|content-length|transfer-encoding|te|trailer|upgrade|expect|proxy-.*|x-forwarded-.*|x-amzn-trace-id)$/;

@@ -11,7 +11,7 @@ import { createHearing } from "./pulse.ts";
 import type { Quarantine } from "./quarantine.ts";
 import { type ReceiveParts, receive } from "./receive.ts";
 
-export interface FrontParts extends ReceiveParts, PassOnParts {
+export interface FrontParts<S> extends ReceiveParts<S>, Omit<PassOnParts, "settings"> {
   readonly ledger: Pick<Ledger, "readLife" | "noteLife" | "noteRefusal" | "noteUrlCheck">;
   readonly quarantine: Pick<Quarantine, "keepRefused" | "keepAuthentic">;
   readonly sleep: (ms: number) => Promise<unknown>;
@@ -22,14 +22,14 @@ export type Sign = "life" | "url_check" | "none";
 
 /**
  * What a function behind API Gateway does around its own work: finds the route's source, verifies the request, notes
- * that the source was heard, keeps what was refused and may be a departure, and turns every error into an answer.
+ * that the source was heard, keeps a refused request that may be a departure, and turns every error into an answer.
  */
-export function createFront<R>(
-  parts: FrontParts,
+export function createFront<R, S extends PassOnParts["settings"]>(
+  parts: FrontParts<S>,
   work: {
-    readonly routes: ReadonlyMap<string, Source<R>>;
+    readonly routes: ReadonlyMap<string, Source<R, S>>;
     readonly signIn: (said: R) => Sign;
-    readonly answer: (said: R, source: Source<R>, request: Request) => Promise<Answer>;
+    readonly answer: (said: R, source: Source<R, S>, request: Request) => Promise<Answer>;
   },
 ) {
   const { keys, quarantine, log, sleep } = parts;
@@ -70,14 +70,14 @@ export function createFront<R>(
       }
     });
 
-  /** Answers where the source's keys are there, and otherwise as any request to it is refused. */
-  function answerWhereOn(source: Source<R>, request: Request, unsigned: Answer): Promise<Answer> {
+  /** Answers if the source's keys are there; otherwise the request is refused like any other to it. */
+  function answerWhereOn(source: Source<R, S>, request: Request, unsigned: Answer): Promise<Answer> {
     const route = verified({ verify: () => unsigned, read: (answer) => answer });
     return receive(parts, { ...source, routes: { [request.route]: route } }, request);
   }
 
   /** A sender's event may be as large as the gateway takes. One that is larger is kept without its body, and told. */
-  async function readWhole(source: Source<R>, event: APIGatewayProxyEventV2): Promise<Request> {
+  async function readWhole(source: Source<R, S>, event: APIGatewayProxyEventV2): Promise<Request> {
     const isSender = source.kept?.route === event.routeKey && source.tellsEverything === true;
     try {
       return toRequest(event, isSender ? maxEventBytes : undefined);
@@ -91,16 +91,16 @@ export function createFront<R>(
     }
   }
 
-  /** Keeps what was refused, if other keys may make a proof of it. In time, or not at all: the sender waits. */
-  async function keepRefused(source: Source<R>, request: Request, error: unknown): Promise<void> {
+  /** Keeps a refused request if corrected keys could verify it; gives up in time, since the sender waits. */
+  async function keepRefused(source: Source<R, S>, request: Request, error: unknown): Promise<void> {
     if (!(error instanceof Problem) || source.kept?.route !== request.route) return;
-    // An order's caller sees the 400; a directory's event would be gone after its last try.
+    // The caller of an order sees the 400. A directory's event would be lost after its last try.
     if (error.code === "malformed" && source.tellsEverything) {
       await quarantine.keepAuthentic(source, request, error.code);
       await passOn(parts, source, request);
     }
     if (!keptProblems.has(error.code) || error.isHopeless) return;
-    // What is too large comes without its body, and with it may be without its proof.
+    // A request that is too large has no body here, and so perhaps no proof.
     if (error.code !== "too_large" && !source.hasProof(request)) return;
     const reason = error.code === "unauthorized" ? (error.reason ?? "") : error.code;
     await inTime(refusedNoteMs, async () => {
@@ -109,7 +109,7 @@ export function createFront<R>(
         quarantine.keepRefused(source, request, reason),
         error.code === "unauthorized" && refusals.note(source.section),
       ]);
-      if (!isKept) log.warn("A refused request was one too many to be kept", facts);
+      if (!isKept) log.warn("A refused request was not kept: there is no place for it", facts);
       if (hasStarted) {
         const message = "A source that is usually heard was refused three times in a row; was a key changed?";
         log.count("StartedFailing", message, facts, "ERROR");
@@ -117,18 +117,18 @@ export function createFront<R>(
     });
   }
 
-  /** Waits no longer than a sender can; what fails here is told in the log. */
+  /** Waits for a note no longer than a sender waits; a failure is logged and changes no answer. */
   async function inTime(ms: number, act: () => Promise<void>): Promise<void> {
-    const done = act().catch((error) => log.error("A note could not be written", traceOf(error)));
+    const done = act().catch((error) => log.error("A pulse or a refusal could not be written down", traceOf(error)));
     await Promise.race([done, sleep(ms)]);
   }
 }
 
-/** Refused, and without so much as the fields of a proof: junk, that looks to its sender like any other refusal. */
+/** Refused, and without the fields of a proof: junk. Its sender sees the same answer as for any refusal. */
 const isStranger = (source: Pick<Source, "hasProof">, request: Request, error: unknown): error is Problem =>
   error instanceof Problem && error.code === "unauthorized" && !source.hasProof(request);
 
-/** Refusals that corrected keys, or more room, could turn into a valid event. */
+/** Refusals that corrected keys, or more room, could turn into a valid event: kept in the quarantine. */
 const keptProblems: ReadonlySet<string> = new Set(["unauthorized", "keys_not_filled_in", "too_large"]);
 
 /** Longest that noting the pulse may delay an answer. */

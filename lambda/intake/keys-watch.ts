@@ -5,8 +5,8 @@ import type { SourceName } from "../sources/names.ts";
 const hourMs = 3_600_000;
 
 /**
- * Tells of everything in the keys that is wrong or counts for nothing, each at most once an hour. Where the source
- * that was called is itself not filled in, its answer tells that.
+ * Counts everything in the keys that is wrong or unknown, each at most once an hour. A mistake in the called source's
+ * own section is left out: its answer counts that.
  */
 export function createKeysWatch({ log, now }: { log: Log; now: () => Date }) {
   const toldAtMs = new Map<string, number>();

@@ -1,15 +1,15 @@
 import type { Queue } from "../aws/queue.ts";
 import type { Request } from "../http.ts";
 import type { Log } from "../log.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import type { WebhookSettings } from "../settings-of.ts";
 import { isDirectory } from "../sources/names.ts";
 import type { Source } from "../sources/source.ts";
 import { toForward } from "./forward.ts";
 
 export interface PassOnParts {
-  /** Where a source's second listener is served from; absent where there is none. */
+  /** The queue of the second listeners; absent if there is none. */
   readonly forwards: Pick<Queue, "sendInOrder"> | undefined;
-  readonly settings: RuntimeSettings;
+  readonly settings: WebhookSettings;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -26,5 +26,5 @@ export async function passOn(
   else log.count("ForwardFailed", "A request is too large to be passed on", { source: section }, "ERROR");
 }
 
-/** SQS took no longer message for many years. */
+/** A longer message is not passed on, and counted: SQS took no more for many years. */
 const maxMessageBytes = 256 * 1024;

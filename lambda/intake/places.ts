@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 
 /** Places in all; each holds one request. */
 export const places = 8_192;
-/** What one origin gets, where there are few of them. */
+/** Most places of one origin: its further requests displace its own earlier ones. */
 const mostOfOne = 64;
 /** So many origins have places of their own; an origin that comes later shares those of another one. */
 export const maxGroups = 256;
@@ -30,7 +30,7 @@ export function originOf(address: string | undefined): string {
 /**
  * The place of an origin's nth request of the hour, if there is one for it. An origin keeps a fair sample of all it
  * sent (a reservoir). The more origins there are, the fewer places has each: where their number doubles, each gives
- * every second of its places to one that is new, so the fullest yield and nobody yields to the same one twice.
+ * every second of its places to a new one, so the fullest yield, and none yields to the same origin twice.
  */
 export function placeOf(
   { group, groups, nth }: { group: number; groups: number; nth: number },

@@ -9,7 +9,7 @@ const hourMs = 3_600_000;
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
 
-/** So many in a row are no accident: WeCom, say, tries a departure three times and gives up. */
+/** Refusals in a row that raise `StartedFailing`: WeCom sends a departure three times and gives up. */
 const inARow = 3;
 
 /**
@@ -27,7 +27,7 @@ export function createHearing({
   const othersAtMs = new Map<SourceName, number>();
   const quietUntilMs = new Map<SourceName, number>();
 
-  /** `isUrlCheck`: somebody sits at the console and waits for the sign of life, or replays one. */
+  /** `isUrlCheck`: an administrator at the console waits for the sign of life, or a stranger replays one. */
   async function hear(heard: SourceName, ring: KeyRing, isUrlCheck: boolean): Promise<void> {
     const at = now();
     if (isUrlCheck) return ledger.noteUrlCheck(heard, at);
@@ -37,7 +37,7 @@ export function createHearing({
     await ledger.noteLife(heard, at, "heard");
     if (at.getTime() - (othersAtMs.get(heard) ?? 0) < hourMs) return;
     othersAtMs.set(heard, at.getTime());
-    // A section that is only gone switches nothing off: its source goes on being listened for.
+    // A section that is only absent switches nothing off: the silence of its source still counts.
     const others = directoryNames.filter((source) => source !== heard);
     const present = others.flatMap((source) => (ring[source] ? [{ source, section: ring[source] }] : []));
     await Promise.all(
@@ -52,7 +52,7 @@ export function createHearing({
      */
     async note(source: SourceName): Promise<boolean> {
       const at = now();
-      // What verifies next ends the row, however lately something did.
+      // The next verified request ends the row, however recent the last one was.
       heardAtMs.delete(source);
       if (at.getTime() < (quietUntilMs.get(source) ?? 0)) return false;
       const { refusals, heardAt } = (await ledger.noteRefusal(source)) ?? { refusals: 0 };
@@ -65,7 +65,7 @@ export function createHearing({
   return { hear, refusals };
 }
 
-/** A source that was heard within so many days is usually heard: a small company's directory changes but rarely. */
+/** A source that was last heard longer ago raises no `StartedFailing`: a small company's directory changes rarely. */
 const usualDays = 14;
 
 /** How long each directory that is on has been silent, in days. A note that cannot be read is counted. */
@@ -89,14 +89,14 @@ export async function silences(
 const instant = z.iso.datetime();
 
 const lifeSchema = z.object({
-  /** When something verified last came from the source that nobody can replay, or when the source was switched on. */
+  /** When a verified request last came that no stranger can replay, or when the source was switched on. */
   heardAt: instant,
-  /** When anything verified last came from it, a URL check among others. */
+  /** When any verified request last came, a URL check too. */
   heard: z.optional(instant),
   isOff: z.optional(z.boolean()),
 });
 
-/** What is known of a source's life. */
+/** When a source was heard, and whether it is switched off. */
 export type Life = z.infer<typeof lifeSchema>;
 
 /** The items of when each source was last heard. */
@@ -112,7 +112,7 @@ export function createPulse(table: Table) {
       else await table.put(item, "attribute_exists(id) AND attribute_not_exists(isOff)");
     },
 
-    /** Notes that a source checked the address: a sign of life for the administrator who waits in setup, but one that can be replayed. */
+    /** Notes a URL check: a sign of life for the administrator who waits in setup, but one that can be replayed. */
     async noteUrlCheck(source: SourceName, now: Date): Promise<void> {
       const at = now.toISOString();
       const values = { ":at": at, ":true": true };
@@ -124,7 +124,7 @@ export function createPulse(table: Table) {
       await table.update({ key, values: { ":at": at }, expression });
     },
 
-    /** Counts a well-formed refusal of a source that is known; what is heard next begins anew. */
+    /** Counts a well-formed refusal of a source that was heard before; the next verified one ends the row. */
     async noteRefusal(source: SourceName): Promise<{ refusals: number; heardAt?: string | undefined } | undefined> {
       const item = await table.update({
         key: lifeKey(source),

@@ -33,15 +33,16 @@ export interface HourCount {
   readonly reasons: Readonly<Record<string, number>>;
 }
 
+/** After so many days DynamoDB deletes a kept request; it can be verified again no more. */
 const keptDays = 14;
 
-/** A longer body is not kept, only that there was one; a genuine event has a few thousand. */
+/** A refused request with a longer body is kept without it; a genuine event has a few thousand bytes. */
 const maxKeptBytes = 64 * 1024;
 
-/** An item has 400 kB at the most. */
+/** An authentic request with a longer body is kept without it: DynamoDB's items have 400 kB at the most. */
 const maxAuthenticBytes = 300 * 1024;
 
-/** What writing may cost while somebody floods us: bytes at once, and a second, of one running function. */
+/** Limits of writing in a flood, of one running function: bytes at once, and a second. Beyond them nothing is kept. */
 const burstBytes = 16 * 1024 * 1024;
 const bytesPerSecond = 128 * 1024;
 
@@ -54,8 +55,8 @@ export function createQuarantine(options: TableOptions & { now: () => Date; rand
 
   return {
     /**
-     * Keeps a refused request, if its origin has a place for it, and tells whether it did. Who floods us from a few
-     * networks displaces what came from these.
+     * Keeps a refused request, if its origin has a place for it, and tells whether it did. A flood from a few networks
+     * displaces only requests of the same networks.
      */
     async keepRefused(source: Origin, whole: Request, why: string): Promise<boolean> {
       const request = cutBody(whole, maxKeptBytes);
@@ -158,7 +159,7 @@ export function createQuarantine(options: TableOptions & { now: () => Date; rand
     const cached = isFresh && known ? found(known) : undefined;
     if (cached) return cached;
 
-    // Every write tells what is there: reading is not granted.
+    // The webhook may not read this table: each write returns the item.
     const write = async (expression: string, names: Record<string, string>, values: Record<string, unknown>) => {
       const item = await table.update({ key, expression, names, values, giveBack: "ALL_NEW" });
       const networks = readNetworks(item ?? {}, hour, at);
@@ -168,7 +169,7 @@ export function createQuarantine(options: TableOptions & { now: () => Date; rand
     const enter = async () => {
       const there = found(await write("SET expiresAt = :expiresAt", {}, { ":expiresAt": expiry(at, keptDays) }));
       if (there) return there;
-      // Who asks at the same time draws another number, and one of the same origin is left unused.
+      // A parallel writer draws another number; where both are of one origin, one number stays unused.
       const { total } = await write("ADD #total :one", { "#total": "total" }, { ":one": 1 });
       const number = { ":group": total - 1 };
       return (
@@ -193,7 +194,7 @@ export function createQuarantine(options: TableOptions & { now: () => Date; rand
     });
   }
 
-  /** Small requests find room where large ones no longer do: a genuine event has a few kilobytes. */
+  /** Whether so many bytes may be written now. Small requests still fit when large ones do not. */
   function affords(bytes: number): boolean {
     const at = now().getTime();
     const filled = Math.min(burstBytes, budget.bytes + ((at - budget.at) / 1000) * bytesPerSecond);

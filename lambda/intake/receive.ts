@@ -2,23 +2,23 @@ import type { CachedSecret } from "../aws/secret.ts";
 import type { Request } from "../http.ts";
 import type { Ledger } from "../ledger.ts";
 import { Problem } from "../problem.ts";
-import type { RuntimeSettings } from "../settings.ts";
 import { unknownSections } from "../sources/index.ts";
 import type { KeyRing } from "../sources/keys.ts";
 import type { Source } from "../sources/source.ts";
 
-export interface ReceiveParts {
+/** `S`: the settings that the sources read requests with. */
+export interface ReceiveParts<S> {
   readonly ledger: Pick<Ledger, "readLife">;
   readonly keys: CachedSecret<KeyRing>;
-  readonly settings: RuntimeSettings;
+  readonly settings: S;
   readonly now: () => Date;
 }
 
 /**
- * Verifies a request and reads what it says. Where the proof fails or keys are missing, these may just have been
+ * Verifies a request and reads what it says. If the proof fails or keys are missing, the keys may just have been
  * changed: they are read afresh, once. Throws a `Problem`.
  */
-export async function receive<R>(parts: ReceiveParts, source: Source<R>, request: Request): Promise<R> {
+export async function receive<R, S>(parts: ReceiveParts<S>, source: Source<R, S>, request: Request): Promise<R> {
   const { keys, settings, now } = parts;
   const tryOnce = async () => receiveWith(await keys.read(), source, request, settings, now());
   try {
@@ -34,10 +34,13 @@ export async function receive<R>(parts: ReceiveParts, source: Source<R>, request
 }
 
 /**
- * A source whose section is not in the secret is off, unless it was heard before or the section may be there under
- * another name: then it is a mistake, and its senders are to come again. Off on purpose is `null`.
+ * A source without a section in the secret is off, unless it was heard before or the section may stand there under
+ * another name: then it is a mistake, and its senders get 503 and send again. `null` switches a source off.
  */
-async function whyGone({ keys, ledger }: ReceiveParts, section: Source["section"]): Promise<Problem | undefined> {
+async function whyGone(
+  { keys, ledger }: Pick<ReceiveParts<unknown>, "keys" | "ledger">,
+  section: Source["section"],
+): Promise<Problem | undefined> {
   const ring = await keys.read();
   if (ring[section]) return undefined;
   const unknown = unknownSections(ring);
@@ -50,14 +53,8 @@ async function whyGone({ keys, ledger }: ReceiveParts, section: Source["section"
   return new Problem("keys_not_filled_in", { reason: `The webhook keys' section ${section} ${why}` });
 }
 
-/** The same with these keys, as at this time. */
-export function receiveWith<R>(
-  ring: KeyRing,
-  source: Source<R>,
-  request: Request,
-  settings: RuntimeSettings,
-  now: Date,
-): R {
+/** Verifies and reads a request with these keys, as at this time. */
+export function receiveWith<R, S>(ring: KeyRing, source: Source<R, S>, request: Request, settings: S, now: Date): R {
   const section = ring[source.section];
   const route = source.routes[request.route];
   if (!section || "isOff" in section || !route) throw new Problem("not_found");

@@ -13,7 +13,7 @@ export interface TakeParts extends AcceptParts {
 
 /**
  * Writes down each thing that a verified request says, returns before departures, and gives back the resignations of
- * its departures. Throws where something could not be written down: its sender is to come again.
+ * its departures. Throws if something could not be written down: the sender gets 503 and sends again.
  */
 export async function take(
   parts: TakeParts,

@@ -65,8 +65,11 @@ export function isTaken(name: TargetName, httpStatus: number, body: string): "ta
   return code === "0" ? "taken" : "failed";
 }
 
+/** More lines about people are counted and not shown. */
 const maxLines = 20;
+/** More brake events are not shown. */
 const maxBrakeLines = 3;
+/** A longer reason is cut. */
 const maxWhyLength = 200;
 
 interface Words extends Record<Notice["about"], string> {
@@ -120,8 +123,8 @@ interface Form {
 }
 
 /**
- * The brake first, then what is urgent and who is held, then what to do, then everything else. Only lines about
- * people are cut: the brake and the call to act stand whatever the size.
+ * Order: the brake, urgent notices and held departures, what to do, everything else. If there is no room, only lines
+ * about people are left out and counted, never the brake or what to do.
  */
 function toText(told: readonly Told[], language: Language, { write, size, room }: Form): string {
   const { more, howMany, decide } = words[language];
@@ -158,7 +161,7 @@ function toLine({ about, id, why, resignation }: Told, titles: Words): string {
   return `${titles[about]}:${who} (${id})${why ? `, ${oneLine(why, maxWhyLength)}` : ""}`;
 }
 
-/** Few that are held come with buttons for the operators of the channel. */
+/** Up to five held departures come with buttons for the operators in the channel. */
 function toSlack(told: readonly Told[], language: Language): object {
   const text = toText(told, language, { write: escapeText, size: ({ length }) => length, room: 2_900 });
   const held = told.filter(({ about }) => about === "held");

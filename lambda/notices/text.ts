@@ -1,10 +1,10 @@
-/** Texts of other people's making, as a chat may show them. */
+/** Texts from outside (names, reasons), made safe to show in a chat. */
 
-/** Slack's three: nothing of a name or a reason can become a link, a mention or a channel. */
+/** Escapes Slack's three characters, so that no part of a name or a reason becomes a link, a mention or a channel. */
 export const escapeText = (text: string) =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
-/** A display name is its owner's own text: it writes no line, and no address that a chat makes a link of. */
+/** A display name is written by the person: it is shown as one line, without an address that a chat makes a link. */
 export const plainName = (name: string) =>
   oneLine(name, 80)
     .replaceAll("://", "：//")

@@ -4,6 +4,7 @@ import { type Answer, json, parseQuery } from "../http.ts";
 import { countUnreadable } from "../log.ts";
 import { malformed } from "../problem.ts";
 import { holds, operatorView, type Status, statuses, view } from "../resignation.ts";
+import type { DeskSettings } from "../settings-of.ts";
 import { isAbsent, orMalformed, readObject, readReason } from "../sources/json-body.ts";
 import { isOutOfRange } from "../sources/moment.ts";
 import { type Context, defineSource, verified } from "../sources/source.ts";
@@ -18,11 +19,11 @@ import {
 import { type ActName, findOrThrow, list as listPage, operate } from "./operate.ts";
 import type { Desk, Work } from "./work.ts";
 
-type OperatorContext = Omit<Context<Callers>, "keys">;
+type OperatorContext = Omit<Context<Callers, DeskSettings>, "keys">;
 
 const signed = (read: (proven: Signed, context: OperatorContext) => Work) =>
   verified({
-    verify: (request, { keys, now }: Context<Callers>) => verifyCaller(request, keys, now),
+    verify: (request, { keys, now }: Context<Callers, DeskSettings>) => verifyCaller(request, keys, now),
     read,
   });
 
@@ -33,7 +34,7 @@ const byOperator = (read: (proven: Signed, context: OperatorContext) => Work) =>
     return read(proven, context);
   });
 
-export const api = defineSource<Callers, Work>({
+export const api = defineSource<Callers, Work, DeskSettings>({
   section: "api",
   readKeys: readCallers,
   routes: {
@@ -53,7 +54,7 @@ export const api = defineSource<Callers, Work>({
   hasProof,
 });
 
-/** Every caller sees what became of an order; the person and the trail are for operators. */
+/** Every caller sees the outcome of an order; the person and the history are for operators. */
 function find({ caller, request }: Signed, { settings }: OperatorContext): Work {
   const show = settings.operators.api.includes(caller) ? operatorView : view;
   return async ({ ledger }) => json(200, show(await findOrThrow(ledger, request.id ?? "")));
@@ -62,7 +63,7 @@ function find({ caller, request }: Signed, { settings }: OperatorContext): Work 
 function list({ request }: Signed): Work {
   const { cursor, since, ...query } = orMalformed(listSchema, Object.fromEntries(parseQuery(request.rawQuery)));
   const from = since === undefined ? undefined : new Date(since);
-  // Before that there is nothing, and the ledger is read month by month.
+  // Refused, since the ledger is read month by month, and there is nothing before 2000.
   if (from && isOutOfRange(from)) throw malformed("since lies outside the years 2000 to 2100");
   const asked = { ...query, since: from };
   return async ({ ledger, log, now }: Desk): Promise<Answer> => {

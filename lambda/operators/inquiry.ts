@@ -4,8 +4,8 @@ import type { Table } from "../aws/table.ts";
 import { type SyncRelation, syncRelationSchema } from "../resignation.ts";
 
 /**
- * What an operator asked in a chat: who is this, and shall they be resigned? Lives for half an hour, as long
- * as the address of its answer does. That address is a secret: it is shown nowhere.
+ * An operator's question in a chat: the person behind an id, to be resigned or not. Valid for half an hour, like the
+ * address of its answer. That address is a secret: it is shown nowhere.
  */
 const inquirySchema = z.object({
   id: z.string(),
@@ -19,7 +19,7 @@ const inquirySchema = z.object({
 });
 export type Inquiry = z.infer<typeof inquirySchema>;
 
-/** An answer that Slack did not take at once, to be told again behind the queue. Its address is a secret too. */
+/** An answer that Slack did not take at once: the resigner sends it again. Its address is a secret too. */
 const owedReplySchema = z.object({
   id: z.string(),
   replyUrl: z.string(),
@@ -37,6 +37,7 @@ export function toOwedReply(replyUrl: string, message: object, now: Date): OwedR
   return { id: `reply_${key.slice(0, 32)}`, replyUrl, message: { ...message }, askedAt: now.toISOString() };
 }
 
+/** A click that comes later orders nothing: Slack's address of the answer has expired. */
 const lifetimeMs = 30 * 60_000;
 
 export const isExpired = ({ askedAt }: Inquiry, now: Date) => now.getTime() - Date.parse(askedAt) > lifetimeMs;
@@ -78,8 +79,8 @@ export function createInquiries(table: Table) {
     },
 
     /**
-     * Settles an open inquiry; the first click counts. Gives it back where it is settled this way now, even if that was
-     * done before: a function that died right after settling can be repeated.
+     * Settles an open inquiry; the first click counts. Returns the inquiry if it is settled this way now, even by an
+     * earlier click: a function that died right after settling can be repeated.
      */
     async settleInquiry(id: string, state: Inquiry["state"], replyUrl: string): Promise<Inquiry | undefined> {
       const former = isInquiryId(id) ? await table.get({ id }) : undefined;

@@ -21,7 +21,7 @@ export interface Act {
   /** Which of the candidates is meant, where it is held for `ambiguous`. */
   readonly genauthUserId?: string | undefined;
   readonly userId?: string | undefined;
-  /** The hold that an approval answers: where it is held for something else now, nothing is done. */
+  /** The hold that an approval answers: if the departure is held for something else now, nothing is done. */
   readonly heldFor?: HeldFor | undefined;
   /** Unique for the request: the same one is good for one act only. */
   readonly requestId: string;
@@ -48,7 +48,7 @@ export async function operate(parts: AcceptParts, act: Act): Promise<Resignation
   log.info("An operator acted", { id: changed.id, act: act.name, caller: act.caller });
   return changed;
 
-  /** The same request once more, its answer having been lost: it does nothing further. */
+  /** Whether this request was carried out before, and its answer was lost: then it does nothing further. */
   function isRepeated({ released = [], cancelled }: Resignation): boolean {
     return [cancelled, ...released].some((done) => done?.request === act.requestId);
   }
@@ -71,7 +71,7 @@ export async function operate(parts: AcceptParts, act: Act): Promise<Resignation
     }
   }
 
-  /** Releases it from its hold, as it was shown to the operator, and from nothing else. */
+  /** Releases the departure from its hold, for what the hold showed, and from no other hold. */
   async function approve(held: Extract<Resignation, { status: "held" }>): Promise<Resignation | undefined> {
     const { heldFor, shown, requestedBy, person } = held;
     if (act.heldFor !== undefined && act.heldFor !== heldFor) throw conflict(held);
@@ -80,7 +80,7 @@ export async function operate(parts: AcceptParts, act: Act): Promise<Resignation
       throw new Problem("second_operator_needed");
     }
     const chosen = choose(held, act);
-    // What was done already was done to the user that it was first resolved to.
+    // An effect stands on the user that the departure was first resolved to: no other one can be named then.
     const isAnother = chosen !== undefined && chosen.person?.genauthUserId !== person?.genauthUserId;
     if (isAnother && person && (await standsOn(person.genauthUserId, held.id))) throw conflict(held);
     const request = act.requestId;
@@ -104,7 +104,7 @@ export async function operate(parts: AcceptParts, act: Act): Promise<Resignation
     return saved;
   }
 
-  /** Takes what was resigned though the person is back off the urgent list. */
+  /** Takes a resignation whose person is back off the urgent list. */
   function acknowledge(resigned: Extract<Resignation, { status: "resigned" }>): Promise<Resignation | undefined> {
     const { resignedAt, confirmedAt, dueAt, acknowledged } = resigned;
     if (acknowledged) return Promise.resolve(resigned);
@@ -118,13 +118,13 @@ export async function operate(parts: AcceptParts, act: Act): Promise<Resignation
 }
 
 /**
- * One person of an Enterprise Grid comes under the name of the grid or of a team: the user's id alone counts, and
- * where it is the same one, in any form that it is written in, it is taken for one person.
+ * Whether two names are of one person. In an Enterprise Grid the same user comes under the id of the grid or of a team,
+ * so the user's id alone is compared, in any form that it is written in.
  */
 function isSameHuman(one: string, other: string): boolean {
   const idOf = (name: string) => (name.split("/").at(-1) ?? "").replaceAll(/[<@>\s]/g, "").toLowerCase();
   if (idOf(one) === idOf(other)) return true;
-  // Whoever acts by the API writes their name as they like: the id of somebody in Slack may be any word of it.
+  // The operator's name of an API call is free text: a Slack user's id may be any word of it.
   const words = one
     .normalize("NFKC")
     .replaceAll(/\p{C}/gu, "")

@@ -5,15 +5,17 @@ import { receiveWith } from "../intake/receive.ts";
 import { type TakeParts, take } from "../intake/take.ts";
 import { countUnreadable, isUnreadable } from "../log.ts";
 import { malformed, Problem } from "../problem.ts";
+import type { DeskSettings } from "../settings-of.ts";
 import { senderRoutes } from "../sources/index.ts";
 import type { KeyRing } from "../sources/keys.ts";
 import type { SourceName } from "../sources/names.ts";
 import type { Event } from "../sources/source.ts";
 
-/** The operators' look at the quarantine: what was refused, counted, and once more with the keys of today. */
+/** The operators' look at the quarantine: counts the refused requests, and verifies them with today's keys. */
 export type Reverify = ReturnType<typeof createReverify>;
 
-export interface ReverifyParts extends TakeParts, PassOnParts {
+export interface ReverifyParts extends TakeParts, Omit<PassOnParts, "settings"> {
+  readonly settings: DeskSettings;
   readonly quarantine: Quarantine;
   readonly keys: CachedSecret<KeyRing>;
 }
@@ -55,15 +57,15 @@ export function createReverify(parts: ReverifyParts) {
   };
 
   /**
-   * Carries it out as the webhook would have, but for a departure, which waits for an operator. Gives back how many
-   * departures it told of, or nothing if it still cannot be verified or read.
+   * Carries a kept request out as the webhook would have, except that a departure waits for an operator. Returns how
+   * many departures it told of, or nothing if it still cannot be verified or read.
    */
   async function verifyAgain(kept: Kept, ring: KeyRing): Promise<number | undefined> {
     const source = senderRoutes.get(kept.route);
     if (!source) return undefined;
     const request = toRequest(kept);
     try {
-      // As at the time it came: what was too old then is too old for good.
+      // As at the time it came: a request that was too old then stays refused.
       const { events } = receiveWith(ring, source, request, parts.settings, new Date(kept.receivedAt));
       if (events.some(({ kind }) => kind === "unusable")) return undefined;
       const taken = await take(
@@ -72,13 +74,13 @@ export function createReverify(parts: ReverifyParts) {
         source,
         request,
       );
-      // What was authentic when it came was passed on then.
+      // A request that was authentic when it came was passed on then.
       if (!isKeptAsAuthentic(kept)) await passOn(parts, source, request);
       return taken.length;
     } catch (error) {
       if (error instanceof Problem) return undefined;
       if (!isUnreadable(error)) throw error;
-      // What the ledger has of this one departure is bent: it stays here, and the others go on.
+      // The ledger's item of this departure cannot be read: the request stays here, and the others go on.
       countUnreadable(log, placeName(kept.source, kept.slot));
       return undefined;
     }
@@ -87,7 +89,7 @@ export function createReverify(parts: ReverifyParts) {
 
 const placeName = (source: string, slot: string) => `quarantine ${source} ${slot}`;
 
-/** A departure is not carried out before an operator released it. */
+/** The same event; a departure of it waits for an operator. */
 function toReverified(event: Event, { receivedAt, reason }: Kept): Event {
   if (event.kind !== "departure") return event;
   const why = `Came at ${receivedAt} and was not taken (${reason}); verified since`;

@@ -12,8 +12,8 @@ export interface Settling {
 }
 
 /**
- * Carries a click out, once: a second click, or one on what has expired, changes nothing. Two orders for one person
- * within the hour are one. Gives back whether there was something left to settle.
+ * Carries a click out, once: a second click, or one on an expired card, changes nothing. Two orders for one person
+ * within an hour are one. Returns whether there was something left to settle.
  */
 export async function settle(parts: AcceptParts, { inquiryId, state, ...click }: Settling): Promise<boolean> {
   const { ledger, queue, now } = parts;

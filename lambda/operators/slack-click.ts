@@ -1,9 +1,9 @@
-/** A click on one of our buttons. What it came to is told by its own `response_url`. */
+/** A click on one of our buttons. Its outcome is told by its own `response_url`. */
 import { text } from "../http.ts";
 import type { Log } from "../log.ts";
 import { malformed, Problem } from "../problem.ts";
 import { holds } from "../resignation.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import type { DeskSettings } from "../settings-of.ts";
 import { type Act, operate } from "./operate.ts";
 import { type Settling, settle } from "./settle.ts";
 import { decided, ephemeralNote, explain } from "./slack-messages.ts";
@@ -21,7 +21,7 @@ export interface Click {
 }
 
 /** What a click does. Throws `malformed` where its address is not Slack's: answers carry names. */
-export function workOf(click: Click, settings: RuntimeSettings, now: Date): Work {
+export function workOf(click: Click, settings: DeskSettings, now: Date): Work {
   const { name, value, operator, requestId, replyUrl } = click;
   const isAnswered = replyUrl !== undefined && isReplyUrl(replyUrl, settings.slack.replyHosts);
   const tell = (message: string): Work => (isAnswered ? postNote(replyUrl, message) : nothing);

@@ -1,10 +1,10 @@
-/** What an operator types in Slack. What is no command is answered with what there is, never with an error. */
+/** An operator's command in Slack. An unknown one is answered with the list of commands, never with an error. */
 import { type Answer, json } from "../http.ts";
 import { countUnreadable } from "../log.ts";
 import { escapeText } from "../notices/text.ts";
 import { malformed, Problem } from "../problem.ts";
 import { isStatus, statuses } from "../resignation.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import type { DeskSettings } from "../settings-of.ts";
 import { toInquiry } from "./inquiry.ts";
 import { type ActName, findOrThrow, list, operate } from "./operate.ts";
 import { explain, help, line, lines } from "./slack-messages.ts";
@@ -23,8 +23,8 @@ export interface Command {
 
 const commands: ReadonlySet<string> = new Set(["", "help", "list", "status", "approve", "cancel", "retry"]);
 
-/** Carries a command out, or asks who is meant. */
-export function carryOut(given: Command, settings: RuntimeSettings, now: Date): Work {
+/** Carries a command out; for an order it first asks whom GenAuth knows by the id. */
+export function carryOut(given: Command, settings: DeskSettings, now: Date): Work {
   const { command } = settings.slack;
   const { words, whole } = readWords(given.text, commands);
   const [first = "", ...rest] = words;
@@ -36,8 +36,8 @@ export function carryOut(given: Command, settings: RuntimeSettings, now: Date): 
   return decide(word as ActName, rest, given, command);
 }
 
-/** Who is meant is looked up behind the queue, where GenAuth's token is: the answer comes with a card. */
-function askAbout(word: string, rest: string[], given: Command, settings: RuntimeSettings, now: Date): Work {
+/** Queues the look-up of the person: the resigner has GenAuth's token, and answers with a card. */
+function askAbout(word: string, rest: string[], given: Command, settings: DeskSettings, now: Date): Work {
   const read = readTypedId(word, settings.allowedProviders);
   if ("wrong" in read) return say(`${escapeText(read.wrong)}\n${help(settings.slack.command)}`);
   // The card carries a name: it goes to Slack and nowhere else.
@@ -53,7 +53,7 @@ function askAbout(word: string, rest: string[], given: Command, settings: Runtim
   };
 }
 
-function show(word: "list" | "status", [first = "", ...rest]: string[], settings: RuntimeSettings): Work {
+function show(word: "list" | "status", [first = "", ...rest]: string[], settings: DeskSettings): Work {
   const { command } = settings.slack;
   if (rest.length > 0) return say(`I do not know what ${shown(rest.join(" "))} is for.\n${help(command)}`);
   if (word === "list") {
@@ -90,7 +90,7 @@ function decide(name: ActName, [first = "", ...rest]: string[], given: Command, 
   return answered(async (desk) => ephemeral(`Done. ${line(await operate(desk, act))}`));
 }
 
-/** What cannot be done is an answer too. */
+/** A problem becomes a message to the operator. */
 function answered(work: Work): Work {
   return async (desk) => {
     try {
@@ -110,7 +110,7 @@ const twoIds = "I read two ids. Give me one at a time: nothing was done.";
 
 const shown = (words: string) => `\`${escapeText(words.replaceAll("`", "'")).slice(0, 100)}\``;
 
-/** Seen by the one who typed alone. */
+/** Seen only by the operator who typed. */
 export const ephemeral = (message: string): Answer => json(200, { response_type: "ephemeral", text: message });
 
 export const say =

@@ -4,7 +4,7 @@ import type { Problem } from "../problem.ts";
 import type { Resignation } from "../resignation.ts";
 import type { Inquiry } from "./inquiry.ts";
 
-/** What is said in Slack. Texts are mrkdwn; whatever comes from elsewhere is escaped. */
+/** The messages in Slack. Texts are mrkdwn; text from outside is escaped. */
 
 export const help = (command: string) =>
   [
@@ -52,20 +52,20 @@ export function card({ id, userId, reason }: Inquiry, user: User | undefined): o
   };
 }
 
-/** What the card becomes once something came of the order. */
+/** The card after the order has an outcome. */
 export const outcome = (resignation: Resignation): object => ({
   response_type: "ephemeral",
   replace_original: true,
   text: `${line(resignation)}\nOrdered by ${mention(resignation.requestedBy)}.`,
 });
 
-/** What a notice with buttons becomes, for all who see it. */
+/** A notice with buttons after a click, for everybody in the channel. */
 export const decided = (resignation: Resignation, operator: string): object => ({
   replace_original: true,
   text: `${line(resignation)}\nDecided by ${mention(operator)}.`,
 });
 
-/** Said to the one who clicked; the notice stays. */
+/** A message to the operator who clicked; the notice stays. */
 export const ephemeralNote = (text: string): object => ({ response_type: "ephemeral", replace_original: false, text });
 
 export const failedLookUp = (userId: string): object => ({

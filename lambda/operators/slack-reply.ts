@@ -9,15 +9,15 @@ import { card, expired, failedLookUp, outcome, removal } from "./slack-messages.
 
 export interface ReplyParts {
   readonly ledger: Pick<Ledger, "get" | "getInquiry" | "getOwedReply" | "list">;
-  readonly settings: RuntimeSettings;
+  readonly settings: { readonly slack: Pick<RuntimeSettings["slack"], "replyHosts"> };
   readonly log: Log;
   readonly now: () => Date;
 }
 
-/** Slack itself waits no longer for our answer. */
+/** Longest that Slack may take; then the answer is sent again later. */
 const deadlineMs = 2_000;
 
-/** Answers an inquiry in the chat: whom GenAuth knows by that id; or takes the card away that was dismissed. */
+/** Answers an inquiry with the card of the person; or removes the card after it was dismissed. */
 export async function answerInquiry(
   parts: ReplyParts & { genauth: GenAuth },
   id: string,
@@ -27,7 +27,7 @@ export async function answerInquiry(
   return postWhileItServes(parts, inquiry, await answerTo(parts, inquiry));
 }
 
-/** Tells once more what Slack did not take when it was told first. */
+/** Sends an answer again that Slack did not take. */
 export async function postOwedReply(parts: ReplyParts, id: string): Promise<"done" | { inSeconds: number }> {
   const owed = await parts.ledger.getOwedReply(id);
   return owed ? postWhileItServes(parts, owed, owed.message) : "done";
@@ -54,17 +54,17 @@ async function answerTo(parts: ReplyParts & { genauth: GenAuth }, inquiry: Inqui
   return isAnswer ? card(inquiry, user) : failedLookUp(inquiry.userId);
 }
 
-/** The address of a click serves half an hour longer than the command's. */
+/** An answer that is older is given up. A click's address is valid for half an hour longer than the command's. */
 const maxAgeSeconds = 3600;
 
-/** No sooner than Slack wants it, ever more seldom, and no longer than the address can serve. */
+/** Seconds until the next try: no sooner than Slack asks for, ever later, and none after the address has expired. */
 function nextTry({ askedAt }: Addressed, againIn: number, now: Date): number | undefined {
   const age = (now.getTime() - Date.parse(askedAt)) / 1000;
   const inSeconds = Math.ceil(Math.max(againIn, 1, Math.min(60, age / 2)));
   return age + inSeconds < maxAgeSeconds ? inSeconds : undefined;
 }
 
-/** The click came too late, or for somebody who was ordered for a moment ago. */
+/** The answer to a click that came too late, or for a person who was ordered for a moment ago. */
 async function orderedBefore({ ledger, now }: ReplyParts, inquiry: Inquiry): Promise<object> {
   const [former] = isExpired(inquiry, now())
     ? []
@@ -73,8 +73,8 @@ async function orderedBefore({ ledger, now }: ReplyParts, inquiry: Inquiry): Pro
 }
 
 /**
- * Tells the operator who ordered it what came of it, as soon as something did. Never in the way of resigning. Gives
- * back in how many seconds it should be told again, where Slack did not take it.
+ * Tells the operator the outcome of their order. A failure delays no resignation. Returns in how many seconds to try
+ * again, if Slack did not take it.
  */
 export async function tellOutcome(parts: ReplyParts, id: string, inquiryId: string): Promise<number | undefined> {
   try {
@@ -91,8 +91,8 @@ export async function tellOutcome(parts: ReplyParts, id: string, inquiryId: stri
 }
 
 /**
- * Answers a click or a command by its own address. What Slack does not take now is told again behind the queue: the
- * request itself cannot wait for that.
+ * Answers a click or a command by its own address. If Slack does not take the answer now, the resigner sends it again:
+ * the request itself cannot wait.
  */
 export async function postOrOwe(
   parts: Pick<ReplyParts, "settings" | "log" | "now"> & {
@@ -113,8 +113,8 @@ export async function postOrOwe(
 }
 
 /**
- * Best effort. The address is a secret and stands in no log; no redirect is followed to another host. Gives back in
- * how many seconds, at the soonest, it may be tried again: after a 429 or 5xx, or where Slack was not reached.
+ * Best effort. The address is a secret and stands in no log; no redirect is followed to another host. After a 429, a
+ * 5xx or no answer it returns the least number of seconds until the next try.
  */
 export async function postReply(
   { settings, log }: Pick<ReplyParts, "settings" | "log">,

@@ -1,7 +1,7 @@
 /** The words of a slash command, as people type and paste them. */
 import { type ReadId, readRelation } from "../sources/ids.ts";
 
-/** What people paste around an id: our own backticks, quotation marks of any language, bold. */
+/** The marks that come along when an id is pasted: our own backticks, quotation marks of any language, bold. */
 const quotes = "`\"'*\u201c\u201d\u2018\u2019\u201e\u00ab\u00bb\u300c\u300d\u300e\u300f";
 const unquote = (word: string) => word.replace(new RegExp(`^[${quotes}]+|[${quotes}]+$`, "g"), "");
 
@@ -15,12 +15,12 @@ export function readWords(typed: string, commands: ReadonlySet<string>): { words
   return { words: [unquote(first), isCommand ? unquote(second) : second, ...rest].filter(Boolean), whole };
 }
 
-/** Every id in a text, Lark's without their provider too: one of a person or a resignation is no part of a reason. */
+/** Every id in a text, also Lark's without a provider: an id of a person or a resignation is no part of a reason. */
 export function idsIn(whole: string, providers: readonly string[]): string[] {
   const names = providers.map((provider) => provider.replaceAll(/[^\w-]/g, "\\$&")).join("|");
   // A provider named once more stands in front of the same id.
   const relation = `(?<![\\w-])(?:(?:${names})[:\uff1a])+(?=[${quotes}]*[^\\s${quotes}])`;
-  // Whatever else stands in front of one is no provider that there is.
+  // Any other text before an id is no known provider.
   const ofLark = `(?<![\\w-]|(?:${names})[:\uff1a][${quotes}]*)o[un]_\\w*\\d\\w*`;
   return whole.match(new RegExp(`${relation}|${ofLark}|(?<!\\w)res_\\w+`, "giu")) ?? [];
 }

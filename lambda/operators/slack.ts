@@ -5,7 +5,7 @@
 import * as z from "zod/mini";
 import { type Request, text } from "../http.ts";
 import { malformed, refused } from "../problem.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import type { DeskSettings } from "../settings-of.ts";
 import { readJson } from "../sources/json.ts";
 import { hasAll, sha256 } from "../sources/proof.ts";
 import { readSlackKeys, type SlackKeys, verifySlack } from "../sources/slack-signature.ts";
@@ -15,9 +15,9 @@ import { carryOut, ephemeral, say } from "./slack-command.ts";
 import { help, unescapeText } from "./slack-messages.ts";
 import type { Work } from "./work.ts";
 
-type SlackContext = Omit<Context<SlackKeys>, "keys">;
+type SlackContext = Omit<Context<SlackKeys, DeskSettings>, "keys">;
 
-export const slack = defineSource<SlackKeys, Work>({
+export const slack = defineSource<SlackKeys, Work, DeskSettings>({
   section: "slack",
   readKeys: readSlackKeys,
   routes: {
@@ -35,7 +35,7 @@ interface Signed {
   readonly requestId: string;
 }
 
-function verify(request: Request, { keys, now }: Context<SlackKeys>): Signed {
+function verify(request: Request, { keys, now }: Context<SlackKeys, DeskSettings>): Signed {
   const requestId = `slack/${sha256(request.body).toString("hex").slice(0, 32)}`;
   return { form: verifySlack(request, keys, now), requestId };
 }
@@ -71,7 +71,7 @@ const clickSchema = z.object({
   actions: z.nullish(z.array(z.object({ action_id: z.string(), value: z.nullish(z.string()) }))),
 });
 
-/** Slack shows nothing of this answer: what happened comes by the click's own `response_url`. */
+/** Slack does not show this answer: the outcome is told by the click's own `response_url`. */
 function readClick({ form, requestId }: Signed, { settings, now }: SlackContext): Work {
   if (form.ssl_check === "1" && form.payload === undefined) return nothing;
   const payload = readJson(form.payload ?? "");
@@ -97,7 +97,7 @@ function isCertificateCheck({ headers, body }: Request): boolean {
 }
 
 /** Commands are not namespaced in Slack, and a signing secret can be copied: the app must be the one we know. */
-function verifyApp(appId: string | null | undefined, settings: RuntimeSettings): void {
+function verifyApp(appId: string | null | undefined, settings: DeskSettings): void {
   if (settings.slack.appId && appId !== settings.slack.appId) throw refused("app id");
 }
 

@@ -2,14 +2,14 @@ import type { Queue } from "../aws/queue.ts";
 import type { Answer } from "../http.ts";
 import type { Ledger } from "../ledger.ts";
 import type { Log } from "../log.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import type { DeskSettings } from "../settings-of.ts";
 import type { Reverify } from "./reverify.ts";
 
-/** What operators' requests are carried out with. */
+/** The parts that operators' requests are carried out with. */
 export interface Desk {
   readonly ledger: Ledger;
   readonly queue: Pick<Queue, "send">;
-  readonly settings: RuntimeSettings;
+  readonly settings: DeskSettings;
   readonly reverify: Reverify;
   readonly log: Log;
   readonly now: () => Date;

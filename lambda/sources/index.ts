@@ -1,5 +1,6 @@
 /** Who tells us. A new directory is one file, one line here and its name in `resignation.ts`. */
 
+import type { DeskSettings, WebhookSettings } from "../settings-of.ts";
 import { type KeyRing, type ReadSection, readRing } from "./keys.ts";
 import { lark } from "./lark.ts";
 import type { DirectoryName } from "./names.ts";
@@ -13,7 +14,7 @@ import { wechatwork } from "./wechatwork.ts";
 export const directories = { lark, wechatwork } as const satisfies Record<DirectoryName, Source>;
 
 /** Everything that tells of departures. */
-const senders: readonly Source[] = [...Object.values(directories), orders];
+const senders: readonly Source<Told, DeskSettings>[] = [...Object.values(directories), orders];
 
 /** The sections of the secret *webhook keys*, each with what reads it. */
 const sections = {
@@ -35,7 +36,9 @@ export const unknownSections = (ring: KeyRing): string[] =>
   Object.keys(ring).filter((name) => !Object.hasOwn(sections, name));
 
 /** Which source answers a route, as in `POST /lark`. */
-export const routesOf = <R = Told>(sources: readonly Source<R>[]): ReadonlyMap<string, Source<R>> =>
+export const routesOf = <R = Told, S = WebhookSettings>(
+  sources: readonly Source<R, S>[],
+): ReadonlyMap<string, Source<R, S>> =>
   new Map(sources.flatMap((source) => Object.keys(source.routes).map((route) => [route, source])));
 
 /** What the directories send. */

@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { json, type Request } from "../http.ts";
 import { malformed, Problem } from "../problem.ts";
 import { isUnderWay, view } from "../resignation.ts";
+import type { DeskSettings } from "../settings-of.ts";
 import { type ReadId, readParts, readRelation } from "./ids.ts";
 import { kindOf, shorten } from "./json.ts";
 import { isAbsent, readObject, readReason } from "./json-body.ts";
@@ -24,7 +25,7 @@ export interface Ordered extends Told {
   readonly waitSeconds: number;
 }
 
-export const orders = defineSource<Callers, Ordered>({
+export const orders = defineSource<Callers, Ordered, DeskSettings>({
   section: "api",
   readKeys: readCallers,
   routes: {
@@ -44,7 +45,10 @@ const proposed = { heldFor: "proposed", why: "Proposed by a reconciliation" } as
 
 const maxWaitSeconds = 20;
 
-function read({ caller, messageId, request }: Signed, { settings, now }: Omit<Context<Callers>, "keys">): Ordered {
+function read(
+  { caller, messageId, request }: Signed,
+  { settings, now }: Omit<Context<Callers, DeskSettings>, "keys">,
+): Ordered {
   const { userId, reason, occurredAt, isProposal } = readOrder(request, settings.allowedProviders, now);
   if (isProposal) demandOperator(caller, settings.operators.api);
   const waitSeconds = readWait(request.headers.prefer);

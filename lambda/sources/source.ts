@@ -2,7 +2,7 @@
 import type { Answer, Request } from "../http.ts";
 import type { Metric } from "../log.ts";
 import type { Departure, Moment, Resignation, SyncRelation } from "../resignation.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import type { WebhookSettings } from "../settings-of.ts";
 import type { ReadSection } from "./keys.ts";
 import type { SourceName } from "./names.ts";
 
@@ -47,32 +47,35 @@ export interface Told {
   readonly answer: (taken: readonly Resignation[]) => Answer;
 }
 
-export interface Context<K> {
+/** `S`: the settings that the source reads a request with. */
+export interface Context<K, S = WebhookSettings> {
   readonly keys: K;
-  readonly settings: RuntimeSettings;
+  readonly settings: S;
   readonly now: Date;
 }
 
 declare const isVerified: unique symbol;
 
 /** What a route makes of a request. Only `verified` makes one, so that none can forget to verify. Throws `Problem`s. */
-export type Route<K, R> = ((request: Request, context: Context<K>) => R) & { readonly [isVerified]: true };
+export type Route<K, R, S = WebhookSettings> = ((request: Request, context: Context<K, S>) => R) & {
+  readonly [isVerified]: true;
+};
 
 /** A route in two steps: `read` is given what `verify` proved, and neither the request nor the keys. */
-export function verified<K, V, R>(steps: {
-  readonly verify: (request: Request, context: Context<K>) => V;
-  readonly read: (proven: V, context: Omit<Context<K>, "keys">) => R;
-}): Route<K, R> {
-  const route = (request: Request, { keys, settings, now }: Context<K>) =>
+export function verified<K, V, R, S = WebhookSettings>(steps: {
+  readonly verify: (request: Request, context: Context<K, S>) => V;
+  readonly read: (proven: V, context: Omit<Context<K, S>, "keys">) => R;
+}): Route<K, R, S> {
+  const route = (request: Request, { keys, settings, now }: Context<K, S>) =>
     steps.read(steps.verify(request, { keys, settings, now }), { settings, now });
-  return route as Route<K, R>;
+  return route as Route<K, R, S>;
 }
 
-/** `R`: what its routes make of a request. */
-export interface Source<R = Told> {
+/** `R`: what its routes make of a request. `S`: the settings that they read it with. */
+export interface Source<R = Told, S = WebhookSettings> {
   /** Its section of the keys. Where that is absent, the source is off. */
   readonly section: SourceName;
-  readonly routes: Readonly<Record<string, Route<unknown, R>>>;
+  readonly routes: Readonly<Record<string, Route<unknown, R, S>>>;
   /** Whether a request has the fields of a proof, right or wrong: without them no key could ever verify it. */
   readonly hasProof: (request: Request) => boolean;
   /** The answer to a request that its protocol signs never, and that proves nothing. */
@@ -87,12 +90,12 @@ export interface Source<R = Told> {
 }
 
 /** A source with the schema of its section. A route is given the keys that came out of that section. */
-export function defineSource<K, R = Told>(
-  source: Omit<Source<R>, "routes"> & {
+export function defineSource<K, R = Told, S = WebhookSettings>(
+  source: Omit<Source<R, S>, "routes"> & {
     readonly readKeys: ReadSection<K>;
-    readonly routes: Readonly<Record<string, Route<K, R>>>;
+    readonly routes: Readonly<Record<string, Route<K, R, S>>>;
   },
-): Source<R> & { readonly readKeys: ReadSection<K> } {
+): Source<R, S> & { readonly readKeys: ReadSection<K> } {
   // intake/receive.ts hands every route the keys of its own source's section.
-  return source as Source<R> & { readonly readKeys: ReadSection<K> };
+  return source as Source<R, S> & { readonly readKeys: ReadSection<K> };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { abouts } from "../../lambda/resignation.ts";
-import { parseSettings, warningsOf } from "../../lib/settings.ts";
+import { abouts } from "../../lambda/settings.ts";
+import { parseSettings } from "../../lib/settings.ts";
+import { warningsOf } from "../../lib/warnings.ts";
 
 const genauth = { host: "https://api.genauth.ai", userPoolId: "pool" };
 const wrong = (props: unknown) => {
@@ -128,6 +129,8 @@ describe("a wrong setting is named, with what is wrong", () => {
     [{ genauth, alarmEmail: "nobody" }, "resignWebhook.alarmEmail"],
     [{ genauth, dryrun: true }, "dryrun"],
     [{ genauth, lark: { forwardTo: "http://sync.example.com" } }, "resignWebhook.lark.forwardTo: must be https://…"],
+    // Before: "Invalid URL", and nothing of where.
+    [{ genauth, lark: { forwardTo: "sync.example.com" } }, "resignWebhook.lark.forwardTo: must be https://…"],
     [{ genauth, lark: { forwardTo: "https://10.0.0.1/hook" } }, "resignWebhook.lark.forwardTo: is a private address"],
     [{ genauth, domain: { name: "hook.example.com" } }, "resignWebhook.domain: needs certificateArn, or hostedZone"],
     [{ genauth, concurrency: { resignerMax: 1 } }, "resignWebhook.concurrency.resignerMax"],

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { createLedger } from "../../lambda/ledger.ts";
-import { variables } from "../../lambda/settings.ts";
+import type { Environment } from "../../lambda/settings.ts";
 import { parseSettings } from "../../lib/settings.ts";
 import { startAws } from "../../local/aws.ts";
 import { simulatorCredentials, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
@@ -50,15 +50,15 @@ export async function startStage(options: {
   const environment = (proxyUrl: string) => {
     const through = (url: string) => proxyUrl + new URL(url).pathname;
     return {
-      [variables.settings]: JSON.stringify({ ...parsed, genauth: { ...parsed.genauth, host: proxyUrl } }),
-      [variables.keysSecretId]: `${name}/keys`,
-      [variables.tokenSecretId]: `${name}/token`,
-      [variables.ledgerTable]: name,
-      [variables.quarantineTable]: `${name}-quarantine`,
-      [variables.queueUrl]: through(queueUrl),
-      [variables.deadLettersUrl]: through(deadLettersUrl),
-      [variables.noticesUrl]: through(noticesUrl),
-    };
+      RESIGN_SETTINGS: JSON.stringify({ ...parsed, genauth: { ...parsed.genauth, host: proxyUrl } }),
+      KEYS_SECRET_ID: `${name}/keys`,
+      TOKEN_SECRET_ID: `${name}/token`,
+      LEDGER_TABLE: name,
+      QUARANTINE_TABLE: `${name}-quarantine`,
+      QUEUE_URL: through(queueUrl),
+      DEAD_LETTERS_URL: through(deadLettersUrl),
+      NOTICES_URL: through(noticesUrl),
+    } satisfies Environment;
   };
 
   return {
