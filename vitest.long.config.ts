@@ -1,15 +1,16 @@
+import { globSync, readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 
-/** What takes long by nature, and what draws at random, with new seeds: `npm run test:long`, one file after the other. */
+/** Of `npm test`, the files that have long tests too, or draw at random: here with new seeds. */
+const mixed = globSync("test/**/*.test.ts").filter((file) =>
+  /from "[./]+\/long.ts"|"[./]+\/seed.ts"/.test(readFileSync(file, "utf8")),
+);
+
+/** What takes long by nature: `npm run test:long`, one file after the other. */
 export default defineConfig({
   test: {
-    include: [
-      "test/**/*.long.test.ts",
-      "test/lambda/sources/{json,verify.property}.test.ts",
-      "test/lambda/{ledger,genauth/genauth}.test.ts",
-      "test/quarantine.test.ts",
-    ],
-    env: { NEW_SEEDS: "1" },
+    include: ["test/**/*.long.test.ts", ...mixed],
+    env: { LONG: "yes" },
     fileParallelism: false,
     testTimeout: 300_000,
     hookTimeout: 60_000,

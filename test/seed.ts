@@ -1,4 +1,5 @@
-/** Random tests draw alike in every run. The long ones draw anew, and name the seed where they fail. */
+/** Random tests draw alike in every run of `npm test`. The long tests draw anew, and name the seed where they fail. */
 import fc from "fast-check";
+import { isLong } from "./long.ts";
 
-if (!process.env.NEW_SEEDS) fc.configureGlobal({ seed: 20261124 });
+if (!isLong) fc.configureGlobal({ seed: 20261124 });

@@ -6,6 +6,7 @@ import { type LocalAws, startAws } from "../../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
 import { newKeys, startStack } from "../../local/stack.ts";
 import { makeFolder } from "../folder.ts";
+import { longTest } from "../long.ts";
 import { demoIds, writeCsv } from "./directory.ts";
 import { runCommand } from "./run.ts";
 
@@ -50,7 +51,7 @@ test("finds who is active and gone, and who was resigned and is there, by name a
   expect(genauth.calls()).toEqual([]);
 });
 
-test("proposes at most so many, once, as held: nobody is called before an operator approves", async () => {
+longTest("proposes at most so many, once, as held: nobody is called before an operator approves", async () => {
   const args = ["--from", csv("proposed", demoIds(6)), "--propose", "--limit", "3"];
   const { code, out } = await reconcile(args);
   expect(code).toBe(2);
@@ -89,7 +90,7 @@ test("a caller who is no operator proposes nobody", async () => {
   expect(err).toContain("403");
 });
 
-test.each([
+longTest.each([
   ["an empty directory", () => ["--from", csv("empty", [])], "The directory is empty"],
   ["a file without the column", () => ["--from", csv("other", ["a"], "name,mail")], "has no column userIdInIdp"],
   [
@@ -113,7 +114,7 @@ test("a provider that nobody has is an error that names those that there are", a
 });
 
 // Before: all 500 were listed as leavers, and the first 20 proposed.
-test("a directory of other ids is refused, unless somebody says that it is so", async () => {
+longTest("a directory of other ids is refused, unless somebody says that it is so", async () => {
   const args = ["--from", csv("unions", [...demoIds(252).map((id) => `on_${id}`), ...demoIds(1, 248)])];
   const refused = await reconcile([...args, "--propose"]);
   expect([refused.code, refused.out]).toEqual([1, ""]);
@@ -122,7 +123,7 @@ test("a directory of other ids is refused, unless somebody says that it is so", 
   expect([meant.code, JSON.parse(meant.out).missing.length]).toEqual([2, 252]);
 });
 
-test("while GenAuth throttles it waits, and where the token is refused it says so", async () => {
+longTest("while GenAuth throttles it waits, and where the token is refused it says so", async () => {
   genauth.fail({ mode: "429", count: 3, path: "/api/v3/get-user-sync-relations" });
   expect((await reconcile(["--from", csv("throttled", demoIds(1))])).code).toBe(0);
   genauth.fail({ mode: "401", path: "/api/v3/list-users" });

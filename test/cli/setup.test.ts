@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { larkDeleted, send, signApi, signLark, signWechatworkCheck } from "../../cli/sign.ts";
 import { parseKeys } from "../../lambda/sources/index.ts";
+import { isLong, longTest } from "../long.ts";
 import { lark, startDeployments, token, wechatwork } from "./deployments.ts";
 import { runCommand } from "./run.ts";
 
@@ -34,14 +35,14 @@ test("fills in the secrets, makes keys, sets lark's id field, says what to paste
   expect(context.resignWebhook.lark).toEqual({ appId: "cli_1", provider: "lark", userIdField: "open_id" });
 });
 
-test("leaves the other sections as they were", async () => {
+longTest("leaves the other sections as they were", async () => {
   expect((await setUp({ lark, token })).code).toBe(0);
   const before = keptKeys();
   expect((await setUp({ slack: { signingSecret: "s" }, token })).code).toBe(0);
   expect(keptKeys()).toEqual({ ...before, slack: { signingSecret: "s" } });
 });
 
-test("keeps the former keys beside the new ones, until it is told to drop them", async () => {
+longTest("keeps the former keys beside the new ones, until it is told to drop them", async () => {
   const api = ["zapier"];
   expect((await setUp({ lark: { encryptKey: "one", verificationToken: "v" }, api, token })).code).toBe(0);
   const { zapier } = keptKeys().api;
@@ -59,6 +60,11 @@ test("keeps the former keys beside the new ones, until it is told to drop them",
 });
 
 describe("a wrong answer is named, and nothing is written", () => {
+  const more: [string, object, string][] = [
+    ["a caller with a space", { api: ["with space"], token }, "a caller's name is 1 to 32 letters"],
+    ["a section that there is not", { larc: {} }, "larc"],
+    ["no answer", {}, "nobody is there to be asked"],
+  ];
   test.each([
     [
       "a key that is too short",
@@ -70,9 +76,7 @@ describe("a wrong answer is named, and nothing is written", () => {
       { lark: { ...lark, verificationToken: " v " }, token },
       "lark.verificationToken: must not be empty, nor have spaces",
     ],
-    ["a caller with a space", { api: ["with space"], token }, "a caller's name is 1 to 32 letters"],
-    ["a section that there is not", { larc: {} }, "larc"],
-    ["no answer", {}, "nobody is there to be asked"],
+    ...(isLong ? more : []),
   ])("%s", async (_, answers, expected) => {
     const { code, err } = await setUp(answers);
     expect(code).toBe(1);
@@ -81,7 +85,7 @@ describe("a wrong answer is named, and nothing is written", () => {
   });
 });
 
-test("a token that GenAuth refuses, and a sender that is not heard, are told", async () => {
+longTest("a token that GenAuth refuses, and a sender that is not heard, are told", async () => {
   const refused = await setUp({ lark, token: { token: "expired" } });
   expect([refused.code, refused.err]).toEqual([1, expect.stringContaining("token_refused")]);
   const unheard = await setUp({ lark, token }, 1);
@@ -102,7 +106,7 @@ describe("doctor --probe", () => {
     expect(genauth().calls()).toEqual([]);
   });
 
-  test("resigns a test person twice, only when told to", async () => {
+  longTest("resigns a test person twice, only when told to", async () => {
     const { out } = await probe("--resign", "lark:ou_demo_2");
     expect(
       genauth()

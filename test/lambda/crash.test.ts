@@ -1,4 +1,4 @@
-/** A holder dies before every third of its steps. Before each of them: crash.long.test.ts. */
+/** A holder dies before every fifth of its steps. Before each of them: crash.long.test.ts. */
 import { testCrashes } from "../crashes.ts";
 
-testCrashes(3);
+testCrashes(5);

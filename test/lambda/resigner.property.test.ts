@@ -13,5 +13,5 @@ beforeAll(async () => {
 afterAll(() => Promise.all([aws.close(), simulator.close()]));
 
 test.each(variants)("%s: nobody twice, nothing lost, nothing against a cancellation", (_, changes) =>
-  interleave({ aws, simulator }, changes, 5),
+  interleave({ aws, simulator }, changes, 3),
 );

@@ -5,6 +5,7 @@ import { listen, serve } from "../../local/listen.ts";
 import { install } from "../../local/ministack.ts";
 import { runCommand } from "../cli/run.ts";
 import { makeFolder } from "../folder.ts";
+import { longTest } from "../long.ts";
 
 const folder = makeFolder();
 afterEach(() => vi.unstubAllEnvs());
@@ -22,7 +23,7 @@ test("the port is taken", async () => {
 });
 
 // Before: whatever was said, it deployed.
-test("it deploys nothing for --help, nor for what it does not know", async () => {
+longTest("it deploys nothing for --help, nor for what it does not know", async () => {
   const environment = { AWS_ENDPOINT_URL: "http://127.0.0.1:1" };
   const help = await runCommand("deploy", ["--help"], environment);
   expect([help.code, help.out]).toEqual([0, expect.stringContaining("MINISTACK_PORT")]);

@@ -11,6 +11,7 @@ import {
 import type { Brake } from "../../lambda/departure/brake.ts";
 import { askBrake } from "../../lambda/departure/brake.ts";
 import { untimed } from "../../lambda/sources/moment.ts";
+import { longTest } from "../long.ts";
 import { day, type Ground, hour, minute, someone, startAt, startCompany, startGround } from "./fixtures.ts";
 
 let ground: Ground;
@@ -261,7 +262,7 @@ test("a departure of the year 2099 is kept and told, and nobody is called for", 
 describe("more returns at once than may call something off", () => {
   const perHour = 20;
 
-  test("as many go through as may, and the rest are held with one alert", async () => {
+  longTest("as many go through as may, and the rest are held with one alert", async () => {
     const { back, deliver, drain, get, notices, pass } = await start({ brake: { perHour } });
     const people = Array.from({ length: 60 }, (_, n) => `${n % 2 ? "lark:ou_" : "wechatwork:"}demo_${n + 1}`);
     const ids = await Promise.all(people.map((userId) => deliver({ userId })));

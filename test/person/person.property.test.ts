@@ -7,10 +7,7 @@ import { testLives } from "./lives.ts";
 // The others: person.long.test.ts.
 testLives([
   ["nobody is resigned against a return that was known", [157]],
-  ["nobody who was called off stays suspended", [99]],
   ["only our own suspension is lifted, and only when nothing stands on it", [6]],
-  ["nobody who left keeps access unseen", [438]],
   ["nobody is cancelled and resigned without a word", [487]],
   ["nobody is resigned twice, nobody in spite of a gate", [368]],
-  ["what rests is right", [44]],
 ]);
