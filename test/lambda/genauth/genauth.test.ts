@@ -12,6 +12,7 @@ import type { SyncRelation } from "../../../lambda/resignation.ts";
 import { simulatorCredentials, startGenAuthSimulator } from "../../../local/genauth-simulator.ts";
 import { type Listening, listen, readBody, sendJson, serve } from "../../../local/listen.ts";
 import { now } from "../../parts.ts";
+import "../../seed.ts";
 
 const simulator = await startGenAuthSimulator();
 beforeEach(() => simulator.reset());
