@@ -7,7 +7,7 @@ import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
 import { routes as deskRoutes } from "../lambda/desk.ts";
-import type { Environment } from "../lambda/settings.ts";
+import type { Environment } from "../lambda/settings/environment.ts";
 import { routes as webhookRoutes } from "../lambda/webhook.ts";
 import { Alarms } from "./alarms.ts";
 import { createApi } from "./api.ts";

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { isPrivate } from "../lambda/intake/delivery.ts";
-import * as runtime from "../lambda/settings.ts";
+import * as runtime from "../lambda/settings/settings.ts";
 import { ruled, section } from "./rules.ts";
 
 z.config(z.locales.en());

@@ -1,7 +1,7 @@
 /** Many resigners at once, each a function of its own with one message, before one brake. */
 import { expect } from "vitest";
 import { type SignedRequest, send, signApi } from "../cli/sign.ts";
-import type { Resignation } from "../lambda/resignation.ts";
+import type { Resignation } from "../lambda/resignation/resignation.ts";
 import { connectResigner } from "../lambda/resigner.ts";
 import type { LocalAws } from "../local/aws.ts";
 import type { GenAuthSimulator } from "../local/genauth-simulator.ts";

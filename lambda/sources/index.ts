@@ -1,9 +1,9 @@
-/** Who tells us. A new directory is one file, one line here and its name in `resignation.ts`. */
+/** Who tells us. A new directory is one file, one line here and its name in `resignation/source-names.ts`. */
 
-import type { DeskSettings, WebhookSettings } from "../settings-of.ts";
+import type { DirectoryName } from "../resignation/source-names.ts";
+import type { DeskSettings, WebhookSettings } from "../settings/by-function.ts";
 import { type KeyRing, type ReadSection, readRing } from "./keys.ts";
 import { lark } from "./lark.ts";
-import type { DirectoryName } from "./names.ts";
 import { orders } from "./orders.ts";
 import { readSlackKeys } from "./slack-signature.ts";
 import type { Source, Told } from "./source.ts";

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cachedSecret } from "../../lambda/aws/secret.ts";
 import { parseToken } from "../../lambda/genauth/token.ts";
 import { parseTargets } from "../../lambda/notices/targets.ts";
-import { apiKeyBytes } from "../../lambda/secrets.ts";
+import { apiKeyBytes } from "../../lambda/settings/secret-text.ts";
 import { parseKeys } from "../../lambda/sources/index.ts";
 import { type KeyRing, whatIsWrong } from "../../lambda/sources/keys.ts";
 import { type LocalAws, startAws } from "../../local/aws.ts";
