@@ -100,7 +100,10 @@ export async function startStack(options: StackOptions) {
         startPoller(client, environment.FORWARDS_URL, forwarder, { concurrency: 2, batchSize: 1 }),
       ]
     : [];
-  const sweeping = setInterval(() => void sweep().catch(console.error), sweepEverySeconds * 1000);
+  let sweeps: Promise<unknown> = Promise.resolve();
+  const sweeping = setInterval(() => {
+    sweeps = Promise.all([sweeps, sweep().catch(console.error)]);
+  }, sweepEverySeconds * 1000);
 
   return {
     url: front.url,
@@ -117,7 +120,7 @@ export async function startStack(options: StackOptions) {
     async close(): Promise<void> {
       clearInterval(sweeping);
       await front.close();
-      await Promise.all(pollers.map((poller) => poller.close()));
+      await Promise.all([sweeps, ...pollers.map((poller) => poller.close())]);
       client.destroy();
     },
   };

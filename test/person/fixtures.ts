@@ -59,7 +59,7 @@ export type Instead = (parts: { ledger: Ledger; genauth: GenAuth }) => { ledger:
 let tables = 0;
 
 /** A company of its own: an empty ledger, the simulator's people, and a clock that moves only when told to. */
-export async function startCompany(ground: Ground, changes: object = {}, startsAt = startAt) {
+export async function startCompany(ground: Ground, changes: object = {}, startsAt = startAt, deadlineMs = 20_000) {
   const { clock, aws, simulator, client } = ground;
   tables += 1;
   const name = `company-${tables}`;
@@ -79,7 +79,7 @@ export async function startCompany(ground: Ground, changes: object = {}, startsA
   );
   const { userPoolId, accessKeyId, accessKeySecret } = simulatorCredentials;
   const secret = { read: async () => ({ accessKeyId, accessKeySecret }), refresh: async () => false };
-  const genauth = createGenAuth({ host: simulator.url, userPoolId, secret, now, deadlineMs: 300 });
+  const genauth = createGenAuth({ host: simulator.url, userPoolId, secret, now, deadlineMs });
 
   const notices: Notice[] = [];
   const noticesQueue = { send: async (body: string) => void notices.push(JSON.parse(body)) };
