@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { DynamoDBClient, PutItemCommand, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import { larkDeleted, send, signLark } from "../cli/sign.ts";
-import { isUnderWay } from "../lambda/resignation.ts";
+import { isUnderWay } from "../lambda/resignation/status.ts";
 import { startAws } from "../local/aws.ts";
 import { startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import { newKeys, startStack } from "../local/stack.ts";

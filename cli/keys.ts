@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { trimEnds } from "../lambda/secrets.ts";
+import { trimEnds } from "../lambda/settings/secret-text.ts";
 import { parseKeys } from "../lambda/sources/index.ts";
 import { whatIsWrong } from "../lambda/sources/keys.ts";
 import { folder, readJson } from "./files.ts";

@@ -1,6 +1,7 @@
 import { userInfo } from "node:os";
 import { Command, Option } from "commander";
-import { holds, statuses } from "../lambda/resignation.ts";
+import { holds } from "../lambda/resignation/resignation.ts";
+import { statuses } from "../lambda/resignation/status.ts";
 import { localUrl } from "./defaults.ts";
 import { type DecisionOptions, decide } from "./ledger/decision.ts";
 import { reverify, showQuarantine } from "./ledger/quarantine.ts";

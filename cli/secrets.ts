@@ -1,5 +1,5 @@
 import { GetSecretValueCommand, PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import { placeholder } from "../lambda/secrets.ts";
+import { placeholder } from "../lambda/settings/secret-text.ts";
 
 /** The secrets of a deployed stack. */
 export type Secrets = ReturnType<typeof connectSecrets>;

@@ -5,9 +5,10 @@ import { api } from "./operators/api.ts";
 import { createReverify, type ReverifyParts } from "./operators/reverify.ts";
 import { slack } from "./operators/slack.ts";
 import type { Work } from "./operators/work.ts";
-import { isUnderWay, type Resignation } from "./resignation.ts";
-import type { DeskSettings } from "./settings-of.ts";
-import * as settingsOf from "./settings-of.ts";
+import type { Resignation } from "./resignation/resignation.ts";
+import { isUnderWay } from "./resignation/status.ts";
+import type { DeskSettings } from "./settings/by-function.ts";
+import * as settingsOf from "./settings/by-function.ts";
 import { routesOf } from "./sources/index.ts";
 import { type Ordered, orders } from "./sources/orders.ts";
 
@@ -23,7 +24,7 @@ export function createDesk(parts: DeskParts) {
 
   return createFront(parts, {
     routes,
-    signIn: () => "life",
+    signIn: () => "heard",
     async answer(said, source, request) {
       if (typeof said === "function") return said(desk);
       const taken = await take(parts, said.events, source, request);

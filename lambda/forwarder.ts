@@ -5,7 +5,7 @@ import type { Queue } from "./aws/queue.ts";
 import { post } from "./intake/delivery.ts";
 import { forwardToOf, parseForward } from "./intake/forward.ts";
 import { kindOf, type Log } from "./log.ts";
-import * as settingsOf from "./settings-of.ts";
+import * as settingsOf from "./settings/by-function.ts";
 
 export interface ForwarderParts {
   readonly queue: Pick<Queue, "delay" | "bury">;

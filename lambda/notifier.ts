@@ -7,8 +7,8 @@ import { createLedger, type Ledger } from "./ledger.ts";
 import { countUnreadable, isUnreadable, kindOf, type Log, traceOf } from "./log.ts";
 import { isTaken, type Post, type TargetName, type Told, toPosts } from "./notices/notices.ts";
 import { parseTargets, type TargetRing } from "./notices/targets.ts";
-import { isUrgent, type Notice, noticeSchema } from "./resignation.ts";
-import * as settingsOf from "./settings-of.ts";
+import { isUrgent, type Notice, noticeSchema } from "./resignation/notice.ts";
+import * as settingsOf from "./settings/by-function.ts";
 
 export interface NotifierParts {
   readonly ledger: Pick<Ledger, "get">;

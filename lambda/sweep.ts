@@ -5,11 +5,12 @@ import type { Position } from "./aws/resignations.ts";
 import { silences } from "./intake/pulse.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { countUnreadable, type Log } from "./log.ts";
-import { later, type Resignation, type Status, sweepAfterSeconds } from "./resignation.ts";
-import * as settingsOf from "./settings-of.ts";
+import { later } from "./resignation/moment.ts";
+import { type Resignation, type Status, sweepAfterSeconds } from "./resignation/resignation.ts";
+import * as settingsOf from "./settings/by-function.ts";
 
 export interface SweepParts {
-  readonly ledger: Pick<Ledger, "due" | "postpone" | "readLife" | "isFirstUse" | "list">;
+  readonly ledger: Pick<Ledger, "due" | "postpone" | "readPulse" | "isFirstUse" | "list">;
   readonly queue: Pick<Queue, "send">;
   readonly notices: Pick<Queue, "send">;
   readonly settings: z.output<ReturnType<typeof settingsOf.sweep>>;

@@ -2,8 +2,8 @@ import { atFirstCall } from "./aws/connect.ts";
 import { connectFront, createFront, type FrontParts } from "./intake/front.ts";
 import { passOn } from "./intake/pass-on.ts";
 import { type TakeParts, take } from "./intake/take.ts";
-import type { WebhookSettings } from "./settings-of.ts";
-import * as settingsOf from "./settings-of.ts";
+import type { WebhookSettings } from "./settings/by-function.ts";
+import * as settingsOf from "./settings/by-function.ts";
 import { directoryRoutes } from "./sources/index.ts";
 
 /** What the directories send. */
@@ -20,7 +20,7 @@ export const createWebhook = (parts: WebhookParts) =>
         ? "url_check"
         : events.some(({ kind }) => kind === "other_tenant")
           ? "none"
-          : "life",
+          : "heard",
     async answer({ events, answer }, source, request) {
       const taken = await take(parts, events, source, request);
       // After our own events are durable. If this fails, the sender sends again, and both listeners hear it.

@@ -11,7 +11,7 @@ import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { type Measure, type Metric as MetricName, metricNamespace } from "../lambda/log.ts";
-import { directoryNames, sourceNames } from "../lambda/sources/names.ts";
+import { directoryNames, sourceNames } from "../lambda/resignation/source-names.ts";
 
 export interface DashboardProps {
   readonly api: HttpApi;

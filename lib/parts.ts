@@ -17,9 +17,9 @@ import { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 import type { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
-import { placeholder } from "../lambda/secrets.ts";
-import type { Environment } from "../lambda/settings.ts";
-import * as settingsOf from "../lambda/settings-of.ts";
+import * as settingsOf from "../lambda/settings/by-function.ts";
+import type { Environment } from "../lambda/settings/environment.ts";
+import { placeholder } from "../lambda/settings/secret-text.ts";
 import { bundling } from "./bundling.ts";
 import type { Settings } from "./settings.ts";
 

@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
 import { isPrivate } from "../lambda/intake/delivery.ts";
 import { forwardToOf } from "../lambda/intake/forward.ts";
-import * as runtime from "../lambda/settings.ts";
-import { directoryNames } from "../lambda/sources/names.ts";
+import { directoryNames } from "../lambda/resignation/source-names.ts";
+import * as runtime from "../lambda/settings/settings.ts";
 import { ruled, section } from "./rules.ts";
 
 z.config(z.locales.en());

@@ -2,7 +2,7 @@ import Table from "cli-table3";
 import { play as playEvent } from "../cli/event.ts";
 import type { KeysFile } from "../cli/keys.ts";
 import { sourceList } from "../cli/sources/index.ts";
-import { isUnderWay } from "../lambda/resignation.ts";
+import { isUnderWay } from "../lambda/resignation/status.ts";
 import type { GenAuthSimulator } from "./genauth-simulator.ts";
 import type { startStack } from "./stack.ts";
 

@@ -49,7 +49,7 @@ const intro = [
   "",
   "In `cdk.json`, context `resignWebhook`; or as the props of the construct `ResignWebhook` in a CDK app of your own. Validated at `cdk synth`: what is wrong is named, and a warning says where a safeguard is practically off, or everybody is held. A change takes effect with the next `npx cdk deploy`.",
   "",
-  "Made from the comments in `lambda/settings.ts` and `lib/settings.ts` by `npm run settings`, and compared with them in the tests.",
+  "Made from the comments in `lambda/settings/settings.ts` and `lib/settings.ts` by `npm run settings`, and compared with them in the tests.",
 ];
 const head = ["| setting | default | unit | allowed | what it does |", "|---|---|---|---|---|"];
 

@@ -1,9 +1,10 @@
 /** The whole way of what DingTalk tells, over real AWS protocols; its answers are opened by a library of others. */
 import { decrypt, getSignature } from "@wecom/crypto";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type SignedRequest, send, signApi } from "../cli/sign.ts";
 import { dingtalkEvent, signDingtalk, urlCheck } from "../cli/sources/dingtalk.ts";
-import { isUnderWay, type Resignation } from "../lambda/resignation.ts";
+import type { Resignation } from "../lambda/resignation/resignation.ts";
+import { isUnderWay } from "../lambda/resignation/status.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import { newKeys, startStack } from "../local/stack.ts";
@@ -113,7 +114,8 @@ describe("a return", () => {
 test("the check of the address is answered, and notes that the source was heard", async () => {
   await start();
   expect(await isDelivered(signDingtalk(urlCheck, keys.dingtalk))).toBe(true);
-  expect(await stack.ledger.readLife("dingtalk")).toMatchObject({ heard: expect.any(String) });
+  const pulse = await vi.waitUntil(() => stack.ledger.readPulse("dingtalk"), 20_000);
+  expect(pulse).toMatchObject({ heard: expect.any(String) });
 });
 
 test("protected people are held, and an event from long ago is", async () => {
@@ -129,7 +131,7 @@ test("another enterprise's event is counted, does nothing, and is no sign of lif
   expect(await isDelivered(event("user_leave_org", ["demo_1"], { corpId: "dingother" }))).toBe(true);
   expect(metrics("OtherTenant")).toHaveLength(1);
   expect((await stack.ledger.list({ now: new Date(), limit: 1, userId: "dingtalk:demo_1" })).items).toEqual([]);
-  expect(await stack.ledger.readLife("dingtalk")).toBeUndefined();
+  expect(await stack.ledger.readPulse("dingtalk")).toBeUndefined();
 });
 
 test("every failed proof is one identical 401", async () => {

@@ -1,7 +1,8 @@
 /** What is not carried out by itself, and what operators make of it, over the whole way. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { larkDeleted, send, signApi, signLark, signWechatwork, wechatworkDeleted } from "../cli/sign.ts";
-import { isUnderWay, type Resignation } from "../lambda/resignation.ts";
+import type { Resignation } from "../lambda/resignation/resignation.ts";
+import { isUnderWay } from "../lambda/resignation/status.ts";
 import { connectResigner } from "../lambda/resigner.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";

@@ -11,7 +11,7 @@ import {
   wechatworkDeleted,
 } from "../cli/sign.ts";
 import { dingtalkEvent, signDingtalk } from "../cli/sources/dingtalk.ts";
-import { type DirectoryName, directoryNames } from "../lambda/sources/names.ts";
+import { type DirectoryName, directoryNames } from "../lambda/resignation/source-names.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import { newKeys, startStack } from "../local/stack.ts";

@@ -83,7 +83,7 @@ function compile(): Map<string, string[]> {
 
 test("has its five steps", () => {
   expect(steps.map(({ number, path }) => `${number} ${path}`)).toEqual([
-    ...["1 lambda/sources/names.ts", "2 lambda/sources/acme.ts", "3 lambda/sources/index.ts"],
+    ...["1 lambda/resignation/source-names.ts", "2 lambda/sources/acme.ts", "3 lambda/sources/index.ts"],
     ...["4 cli/sources/acme.ts", "5 cli/sources/index.ts"],
   ]);
 });

@@ -1,7 +1,7 @@
 /** AWS itself does not answer: 503 for the sender, and nothing is lost when they come again. */
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { larkDeleted, send, signLark } from "../cli/sign.ts";
-import { isUnderWay } from "../lambda/resignation.ts";
+import { isUnderWay } from "../lambda/resignation/status.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import type { Listening } from "../local/listen.ts";

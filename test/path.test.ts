@@ -12,7 +12,8 @@ import {
   signWechatworkCheck,
   wechatworkDeleted,
 } from "../cli/sign.ts";
-import { isUnderWay, type Resignation } from "../lambda/resignation.ts";
+import type { Resignation } from "../lambda/resignation/resignation.ts";
+import { isUnderWay } from "../lambda/resignation/status.ts";
 import { connectResigner } from "../lambda/resigner.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";

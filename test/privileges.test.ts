@@ -11,7 +11,9 @@ import { larkDeleted, send, signApi, signLark, signSlack, slackClick, slackComma
 import { ledgerItems } from "../lambda/aws/schema.ts";
 import { toForward } from "../lambda/intake/forward.ts";
 import { createQuarantine } from "../lambda/intake/quarantine.ts";
-import { isUnderWay, type SyncRelation, toResignation } from "../lambda/resignation.ts";
+import { toResignation } from "../lambda/resignation/departure.ts";
+import { isUnderWay } from "../lambda/resignation/status.ts";
+import type { SyncRelation } from "../lambda/resignation/sync-relation.ts";
 import { lark as larkSource } from "../lambda/sources/lark.ts";
 import { ResignWebhookStack } from "../lib/resign-webhook.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";

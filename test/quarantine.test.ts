@@ -14,7 +14,7 @@ import {
 import { openTable } from "../lambda/aws/table.ts";
 import { maxGroups, originOf, placeOf, places } from "../lambda/intake/places.ts";
 import { createQuarantine } from "../lambda/intake/quarantine.ts";
-import { type Departure, resignationId } from "../lambda/resignation.ts";
+import { type Departure, resignationId } from "../lambda/resignation/departure.ts";
 import { lark } from "../lambda/sources/lark.ts";
 import { connectWebhook, routes } from "../lambda/webhook.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";

@@ -1,7 +1,7 @@
 /** Slack, the whole way: command, card, click, outcome. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { send, signApi, signSlack, slackClick, slackCommand } from "../cli/sign.ts";
-import { isUnderWay } from "../lambda/resignation.ts";
+import { isUnderWay } from "../lambda/resignation/status.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import { startSlackStandIn } from "../local/slack.ts";
@@ -195,7 +195,7 @@ test("Slack's check of the certificate is answered, and counts as nothing", asyn
     expect([response.status, await response.text()]).toEqual([200, ""]);
   }
   expect(lines.join("\n")).not.toMatch(/Refused|Malformed/);
-  expect(await stack.ledger.readLife("slack")).toBeUndefined();
+  expect(await stack.ledger.readPulse("slack")).toBeUndefined();
 });
 
 test("a decision's reason is kept in the trail, as it was written", async () => {

@@ -1,6 +1,6 @@
 /** What an operator decides about resignations. */
 import { confirm } from "@inquirer/prompts";
-import type { HeldFor } from "../../lambda/resignation.ts";
+import type { HeldFor } from "../../lambda/resignation/resignation.ts";
 import { connectOperator, type Operator } from "../operator.ts";
 import { listHeldBy, type Shown } from "./resignations.ts";
 import { print, toTable } from "./table.ts";

@@ -1,5 +1,5 @@
 /** Resignations as operators see them. */
-import type { operatorView } from "../../lambda/resignation.ts";
+import type { operatorView } from "../../lambda/resignation/view.ts";
 import type { Operator } from "../operator.ts";
 
 /** A resignation as the interface gives it to operators. */

@@ -1,6 +1,6 @@
 import { createReadStream, existsSync } from "node:fs";
 import { parse } from "csv-parse";
-import { syncRelation } from "../../lambda/resignation.ts";
+import { syncRelation } from "../../lambda/resignation/sync-relation.ts";
 import { sourceList } from "../sources/index.ts";
 import type { DirectoryOptions } from "../sources/source.ts";
 

@@ -1,5 +1,5 @@
+import type { DirectoryName } from "../../lambda/resignation/source-names.ts";
 import type { Keys } from "../../lambda/sources/index.ts";
-import type { DirectoryName } from "../../lambda/sources/names.ts";
 import { partsOf } from "../genauth-client.ts";
 import { dingtalk } from "./dingtalk.ts";
 import { lark } from "./lark.ts";

@@ -5,7 +5,7 @@ import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type * as z from "zod/mini";
 import { createLog } from "../log.ts";
-import { readVariable, type Variable } from "../settings.ts";
+import { readVariable, type Variable } from "../settings/environment.ts";
 import { createQueue } from "./queue.ts";
 import { cachedSecret } from "./secret.ts";
 

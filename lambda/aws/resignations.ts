@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { isFinal, parseResignation, precededBy, type Resignation, type Status } from "../resignation.ts";
+import { parseResignation, type Resignation, type Status } from "../resignation/resignation.ts";
+import { isFinal, precededBy } from "../resignation/status.ts";
 import { keptDays } from "./schema.ts";
 import { expiry, type Item, type Table } from "./table.ts";
 

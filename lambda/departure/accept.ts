@@ -2,9 +2,10 @@ import type { Queue } from "../aws/queue.ts";
 import type { Ledger } from "../ledger.ts";
 import type { Log } from "../log.ts";
 import { Problem } from "../problem.ts";
-import { type Departure, later, moveTo, type Resignation, sweepAfterSeconds, toResignation } from "../resignation.ts";
-import { cutReturn } from "../sources/moment.ts";
-import type { Return } from "../sources/source.ts";
+import type { Return } from "../resignation/departure.ts";
+import { type Departure, toResignation } from "../resignation/departure.ts";
+import { cutReturn, later } from "../resignation/moment.ts";
+import { moveTo, type Resignation, sweepAfterSeconds } from "../resignation/resignation.ts";
 import { relationId } from "./people.ts";
 
 export interface AcceptParts {

@@ -3,8 +3,10 @@ import type { Table } from "../aws/table.ts";
 import type { GenAuth, Outcome } from "../genauth/genauth.ts";
 import type { Ledger } from "../ledger.ts";
 import type { Log } from "../log.ts";
-import { later, noticeSchema, type Resignation, sweepAfterSeconds } from "../resignation.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import { later } from "../resignation/moment.ts";
+import { noticeSchema } from "../resignation/notice.ts";
+import { type Resignation, sweepAfterSeconds } from "../resignation/resignation.ts";
+import type { RuntimeSettings } from "../settings/settings.ts";
 
 /**
  * The brakes: how many resignations, and how many returns that call one off, go through without an operator. Exact,

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { byUserId, type Outcome } from "../genauth/genauth.ts";
-import { later, moveTo, type Resignation, sweepAfterSeconds } from "../resignation.ts";
+import { later } from "../resignation/moment.ts";
+import { moveTo, type Resignation, sweepAfterSeconds } from "../resignation/resignation.ts";
 import type { Call, Decision } from "./decide.ts";
 import { type Effect, isDoubt, isOurs, noEffect } from "./effect.ts";
 import { readFacts } from "./facts.ts";

@@ -1,5 +1,5 @@
 import { resignUserPath } from "../genauth/genauth.ts";
-import { type Resignation, sweepAfterSeconds } from "../resignation.ts";
+import { type Resignation, sweepAfterSeconds } from "../resignation/resignation.ts";
 import type { createCall } from "./call.ts";
 import type { Decision, Gate } from "./decide.ts";
 import { type Effect, settledAtMs } from "./effect.ts";

@@ -1,4 +1,5 @@
-import type { HeldFor, Notice, Resignation, Shown } from "../resignation.ts";
+import type { Notice } from "../resignation/notice.ts";
+import type { HeldFor, Resignation, Shown } from "../resignation/resignation.ts";
 import { type Effect, isAsWanted, isDoubt, noEffect, type Seen, settledAtMs } from "./effect.ts";
 import { momentOf, otherClockMs, type Returned, type Verdict, verdictOf } from "./returns.ts";
 import {

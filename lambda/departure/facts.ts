@@ -1,5 +1,5 @@
 import type { Ledger } from "../ledger.ts";
-import { parseResignation, type Resignation } from "../resignation.ts";
+import { parseResignation, type Resignation } from "../resignation/resignation.ts";
 import type { Effect } from "./effect.ts";
 import { missesId } from "./misses.ts";
 import { parseRelation, type Relation, relationId } from "./people.ts";

@@ -1,6 +1,8 @@
 import * as z from "zod/mini";
 import type { Ledger } from "../ledger.ts";
-import { later, type Resignation, type SyncRelation } from "../resignation.ts";
+import { later } from "../resignation/moment.ts";
+import type { Resignation } from "../resignation/resignation.ts";
+import type { SyncRelation } from "../resignation/sync-relation.ts";
 import { type Effect, noEffect } from "./effect.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { HeldFor, Resignation } from "../resignation.ts";
+import type { HeldFor, Resignation } from "../resignation/resignation.ts";
 import type { Gate } from "./decide.ts";
 import { momentOf } from "./returns.ts";
 

@@ -1,4 +1,4 @@
-import type { Resignation } from "../resignation.ts";
+import type { Resignation } from "../resignation/resignation.ts";
 import { type Effect, isDoubt } from "./effect.ts";
 import { covers, type Returned, verdictOf } from "./returns.ts";
 

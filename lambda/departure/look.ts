@@ -1,5 +1,6 @@
 import { byRelation, byUserId, type GenAuth, type NamedUser, type Outcome, type User } from "../genauth/genauth.ts";
-import type { Resignation, SyncRelation } from "../resignation.ts";
+import type { Resignation } from "../resignation/resignation.ts";
+import type { SyncRelation } from "../resignation/sync-relation.ts";
 import type { Candidate } from "./decide.ts";
 import type { Seen } from "./effect.ts";
 

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import type { Table } from "../aws/table.ts";
-import type { SourceName } from "../sources/names.ts";
+import type { SourceName } from "../resignation/source-names.ts";
 
 /** The items that count departures of a source, one after the other, of people whom GenAuth does not know. */
 export function createMisses(table: Table) {

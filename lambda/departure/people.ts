@@ -1,7 +1,9 @@
 import * as z from "zod/mini";
 import { expiry, type Item, type Table } from "../aws/table.ts";
-import { later, type Moment, type SyncRelation, sweepAfterSeconds } from "../resignation.ts";
-import { type SourceName, sourceNames } from "../sources/names.ts";
+import { later, type Moment } from "../resignation/moment.ts";
+import { sweepAfterSeconds } from "../resignation/resignation.ts";
+import { type SourceName, sourceNames } from "../resignation/source-names.ts";
+import type { SyncRelation } from "../resignation/sync-relation.ts";
 import { type Effect, effectSchema } from "./effect.ts";
 import type { Returned } from "./returns.ts";
 

@@ -2,18 +2,11 @@ import type { Queue } from "../aws/queue.ts";
 import type { Outcome } from "../genauth/genauth.ts";
 import type { Ledger } from "../ledger.ts";
 import { type Log, traceOf } from "../log.ts";
-import {
-  isFinal,
-  isUrgent,
-  later,
-  moveTo,
-  type Notice,
-  noticeSchema,
-  type Resignation,
-  type Status,
-  sweepAfterSeconds,
-} from "../resignation.ts";
-import type { ResignerSettings } from "../settings-of.ts";
+import { later } from "../resignation/moment.ts";
+import { isUrgent, type Notice, noticeSchema } from "../resignation/notice.ts";
+import { moveTo, type Resignation, type Status, sweepAfterSeconds } from "../resignation/resignation.ts";
+import { isFinal } from "../resignation/status.ts";
+import type { ResignerSettings } from "../settings/by-function.ts";
 import type { BrakeName } from "./brake.ts";
 import { forgetAlerts } from "./brake.ts";
 

@@ -1,5 +1,7 @@
 import type { Outcome } from "../genauth/genauth.ts";
-import { isFinal, later, type Resignation, sweepAfterSeconds } from "../resignation.ts";
+import { later } from "../resignation/moment.ts";
+import { type Resignation, sweepAfterSeconds } from "../resignation/resignation.ts";
+import { isFinal } from "../resignation/status.ts";
 import { ageStart } from "./gates.ts";
 import { codesOf, type createRecords } from "./record.ts";
 import { hasRunOut, retryDelaySeconds } from "./retry.ts";

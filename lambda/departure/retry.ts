@@ -1,4 +1,4 @@
-import type { Resignation } from "../resignation.ts";
+import type { Resignation } from "../resignation/resignation.ts";
 import { ageStart } from "./gates.ts";
 
 export interface RetrySettings {

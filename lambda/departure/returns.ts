@@ -1,4 +1,5 @@
-import type { Moment, Resignation, ReturnCounts } from "../resignation.ts";
+import type { Moment } from "../resignation/moment.ts";
+import type { Resignation, ReturnCounts } from "../resignation/resignation.ts";
 
 /** What one source said of the returns of one sync relation: the greatest `from` and `to` ever told, and how often. */
 export interface Returned {

@@ -1,4 +1,4 @@
-import { later } from "../resignation.ts";
+import { later } from "../resignation/moment.ts";
 import { newLease, personId } from "./people.ts";
 import { codesOf } from "./record.ts";
 import { retryDelaySeconds } from "./retry.ts";

@@ -1,5 +1,6 @@
 /** The steps of the rows in `decide.ts`, and the words that tell of them. */
-import type { Notice, Shown } from "../resignation.ts";
+import type { Notice } from "../resignation/notice.ts";
+import type { Shown } from "../resignation/resignation.ts";
 import type { Call, Facts, Gate, Known, Step } from "./decide.ts";
 import { type Effect, isDoubt, isOurs, noEffect, type Seen } from "./effect.ts";
 import { countsOf, covers } from "./returns.ts";

@@ -1,7 +1,8 @@
 import type { Queue } from "../aws/queue.ts";
 import { byRelation, byUserId, type GenAuth } from "../genauth/genauth.ts";
-import { isFinal, type Resignation } from "../resignation.ts";
-import type { ResignerSettings } from "../settings-of.ts";
+import type { Resignation } from "../resignation/resignation.ts";
+import { isFinal } from "../resignation/status.ts";
+import type { ResignerSettings } from "../settings/by-function.ts";
 import { type InTurn, takePlace, takeReturnPlace } from "./brake.ts";
 import { type Concluded, createCall } from "./call.ts";
 import { createConclusions } from "./conclude.ts";

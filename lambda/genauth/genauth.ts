@@ -1,7 +1,8 @@
 import * as z from "zod/mini";
 import type { CachedSecret } from "../aws/secret.ts";
 import { kindOf } from "../log.ts";
-import type { GenAuthAnswer, SyncRelation } from "../resignation.ts";
+import type { GenAuthAnswer } from "../resignation/resignation.ts";
+import type { SyncRelation } from "../resignation/sync-relation.ts";
 import type { Token } from "./token.ts";
 
 /** GenAuth's management API v3, as far as a resignation needs it. No call throws; each tells its outcome. */

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { describe, parseSecret, placeholder } from "../secrets.ts";
+import { describe, parseSecret, placeholder } from "../settings/secret-text.ts";
 
 const key = z.string().check(z.minLength(1));
 

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import type { Request } from "../http.ts";
-import { type DirectoryName, directoryNames } from "../sources/names.ts";
+import { type DirectoryName, directoryNames } from "../resignation/source-names.ts";
 
 /** A verified request on its way to a second listener: everything that its proof needs, byte for byte. */
 const forwardSchema = z.object({

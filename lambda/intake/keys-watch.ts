@@ -1,6 +1,6 @@
 import type { Log } from "../log.ts";
+import type { SourceName } from "../resignation/source-names.ts";
 import { type KeyRing, whatIsWrong } from "../sources/keys.ts";
-import type { SourceName } from "../sources/names.ts";
 
 const hourMs = 3_600_000;
 

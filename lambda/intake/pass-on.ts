@@ -1,8 +1,8 @@
 import type { Queue } from "../aws/queue.ts";
 import type { Request } from "../http.ts";
 import type { Log } from "../log.ts";
-import type { WebhookSettings } from "../settings-of.ts";
-import { isDirectory } from "../sources/names.ts";
+import { isDirectory } from "../resignation/source-names.ts";
+import type { WebhookSettings } from "../settings/by-function.ts";
 import type { Source } from "../sources/source.ts";
 import { forwardToOf, toForward } from "./forward.ts";
 

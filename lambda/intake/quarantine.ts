@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import { expiry, openTable, type TableOptions } from "../aws/table.ts";
 import type { Request } from "../http.ts";
-import type { SourceName } from "../sources/names.ts";
+import type { SourceName } from "../resignation/source-names.ts";
 import type { Source } from "../sources/source.ts";
 import { maxGroups, originOf, placeOf } from "./places.ts";
 

@@ -1,7 +1,7 @@
 import { type AcceptParts, accept, noteReturn } from "../departure/accept.ts";
 import { putBrakeOn } from "../departure/brake.ts";
 import type { Request } from "../http.ts";
-import type { Resignation } from "../resignation.ts";
+import type { Resignation } from "../resignation/resignation.ts";
 import type { Event, Source } from "../sources/source.ts";
 import type { Quarantine } from "./quarantine.ts";
 

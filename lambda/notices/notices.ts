@@ -1,6 +1,8 @@
 import { createHmac } from "node:crypto";
-import { isUrgent, type Notice, type Resignation, view } from "../resignation.ts";
-import { apiKeyBytes } from "../secrets.ts";
+import { isUrgent, type Notice } from "../resignation/notice.ts";
+import type { Resignation } from "../resignation/resignation.ts";
+import { view } from "../resignation/view.ts";
+import { apiKeyBytes } from "../settings/secret-text.ts";
 import type { Targets } from "./targets.ts";
 import { escapeText, oneLine, plainName } from "./text.ts";
 

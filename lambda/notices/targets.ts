@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { describe, isApiSecret, mask, parseSecret, placeholder } from "../secrets.ts";
+import { describe, isApiSecret, mask, parseSecret, placeholder } from "../settings/secret-text.ts";
 
 const address = z
   .string()

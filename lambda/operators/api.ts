@@ -3,10 +3,12 @@ import * as z from "zod/mini";
 import { type Answer, json, parseQuery } from "../http.ts";
 import { countUnreadable } from "../log.ts";
 import { malformed } from "../problem.ts";
-import { holds, operatorView, type Status, statuses, view } from "../resignation.ts";
-import type { DeskSettings } from "../settings-of.ts";
+import { isOutOfRange } from "../resignation/moment.ts";
+import { holds, type Status } from "../resignation/resignation.ts";
+import { statuses } from "../resignation/status.ts";
+import { operatorView, view } from "../resignation/view.ts";
+import type { DeskSettings } from "../settings/by-function.ts";
 import { isAbsent, orMalformed, readObject, readReason } from "../sources/json-body.ts";
-import { isOutOfRange } from "../sources/moment.ts";
 import { type Context, defineSource, verified } from "../sources/source.ts";
 import {
   type Callers,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod/mini";
 import type { Table } from "../aws/table.ts";
-import { type SyncRelation, syncRelationSchema } from "../resignation.ts";
+import { type SyncRelation, syncRelationSchema } from "../resignation/sync-relation.ts";
 
 /**
  * An operator's question in a chat: the person behind an id, to be resigned or not. Valid for half an hour, like the

@@ -5,7 +5,8 @@ import { personId } from "../departure/people.ts";
 import { parseJson } from "../http.ts";
 import type { Ledger } from "../ledger.ts";
 import { malformed, Problem } from "../problem.ts";
-import { type HeldFor, later, moveTo, type Resignation, type Status, sweepAfterSeconds } from "../resignation.ts";
+import { later } from "../resignation/moment.ts";
+import { type HeldFor, moveTo, type Resignation, type Status, sweepAfterSeconds } from "../resignation/resignation.ts";
 import { sha256 } from "../sources/proof.ts";
 
 export type ActName = "approve" | "cancel" | "retry" | "acknowledge";

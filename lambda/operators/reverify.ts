@@ -5,10 +5,10 @@ import { receiveWith } from "../intake/receive.ts";
 import { type TakeParts, take } from "../intake/take.ts";
 import { countUnreadable, isUnreadable } from "../log.ts";
 import { malformed, Problem } from "../problem.ts";
-import type { DeskSettings } from "../settings-of.ts";
+import type { SourceName } from "../resignation/source-names.ts";
+import type { DeskSettings } from "../settings/by-function.ts";
 import { senderRoutes } from "../sources/index.ts";
 import type { KeyRing } from "../sources/keys.ts";
-import type { SourceName } from "../sources/names.ts";
 import type { Event } from "../sources/source.ts";
 
 /** The operators' look at the quarantine: counts the refused requests, and verifies them with today's keys. */

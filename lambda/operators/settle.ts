@@ -1,5 +1,5 @@
 import { type AcceptParts, accept } from "../departure/accept.ts";
-import type { Departure } from "../resignation.ts";
+import type { Departure } from "../resignation/departure.ts";
 import { type Inquiry, isExpired } from "./inquiry.ts";
 
 /** A click on an inquiry's card. */

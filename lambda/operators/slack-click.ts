@@ -2,8 +2,8 @@
 import { text } from "../http.ts";
 import type { Log } from "../log.ts";
 import { malformed, Problem } from "../problem.ts";
-import { holds } from "../resignation.ts";
-import type { DeskSettings } from "../settings-of.ts";
+import { holds } from "../resignation/resignation.ts";
+import type { DeskSettings } from "../settings/by-function.ts";
 import { type Act, operate } from "./operate.ts";
 import { type Settling, settle } from "./settle.ts";
 import { decided, ephemeralNote, explain } from "./slack-messages.ts";

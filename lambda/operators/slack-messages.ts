@@ -1,7 +1,7 @@
 import type { User } from "../genauth/genauth.ts";
 import { escapeText, plainName } from "../notices/text.ts";
 import type { Problem } from "../problem.ts";
-import type { Resignation } from "../resignation.ts";
+import type { Resignation } from "../resignation/resignation.ts";
 import type { Inquiry } from "./inquiry.ts";
 
 /** The messages in Slack. Texts are mrkdwn; text from outside is escaped. */

@@ -2,8 +2,8 @@ import type { Queue } from "../aws/queue.ts";
 import { byRelation, type GenAuth } from "../genauth/genauth.ts";
 import type { Ledger } from "../ledger.ts";
 import { kindOf, type Log, traceOf } from "../log.ts";
-import { isUnderWay } from "../resignation.ts";
-import type { RuntimeSettings } from "../settings.ts";
+import { isUnderWay } from "../resignation/status.ts";
+import type { RuntimeSettings } from "../settings/settings.ts";
 import { type Inquiry, isExpired, toOwedReply } from "./inquiry.ts";
 import { card, expired, failedLookUp, outcome, removal } from "./slack-messages.ts";
 
@@ -76,7 +76,7 @@ async function orderedBefore({ ledger, now }: ReplyParts, inquiry: Inquiry): Pro
  * Tells the operator the outcome of their order. A failure delays no resignation. Returns in how many seconds to try
  * again, if Slack did not take it.
  */
-export async function tellOutcome(parts: ReplyParts, id: string, inquiryId: string): Promise<number | undefined> {
+export async function postOutcome(parts: ReplyParts, id: string, inquiryId: string): Promise<number | undefined> {
   try {
     const resignation = await parts.ledger.get(id);
     if (!resignation || isUnderWay(resignation)) return undefined;

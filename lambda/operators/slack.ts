@@ -5,7 +5,7 @@
 import * as z from "zod/mini";
 import { type Request, text } from "../http.ts";
 import { malformed, refused } from "../problem.ts";
-import type { DeskSettings } from "../settings-of.ts";
+import type { DeskSettings } from "../settings/by-function.ts";
 import { readJson } from "../sources/json.ts";
 import { hasAll, sha256 } from "../sources/proof.ts";
 import { readSlackKeys, type SlackKeys, verifySlack } from "../sources/slack-signature.ts";

@@ -2,7 +2,7 @@ import type { Queue } from "../aws/queue.ts";
 import type { Answer } from "../http.ts";
 import type { Ledger } from "../ledger.ts";
 import type { Log } from "../log.ts";
-import type { DeskSettings } from "../settings-of.ts";
+import type { DeskSettings } from "../settings/by-function.ts";
 import type { Reverify } from "./reverify.ts";
 
 /** The parts that operators' requests are carried out with. */

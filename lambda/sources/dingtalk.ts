@@ -6,12 +6,12 @@
 import { randomBytes } from "node:crypto";
 import * as z from "zod/mini";
 import { decodeUtf8, json, parseJson, parseQuery, type Request } from "../http.ts";
-import { refused, unreadable } from "../problem.ts";
+import { hopeless, refused } from "../problem.ts";
+import { exactly, withinSecond } from "../resignation/moment.ts";
 import { openFrame, sealFrame, sign } from "./aes-frame.ts";
 import { type Opened, readEvent } from "./dingtalk-event.ts";
 import { asObject } from "./json.ts";
 import { key, oneOrMore, readFields } from "./keys.ts";
-import { exactly, withinSecond } from "./moment.ts";
 import { findEvery, isSameDigest, shapeOf } from "./proof.ts";
 import { type Context, defineSource, verified } from "./source.ts";
 
@@ -67,7 +67,7 @@ function readQuery(rawQuery: string) {
   const signature = query.get("msg_signature") ?? query.get("signature") ?? "";
   const timestamp = query.get("timestamp") ?? "";
   const nonce = query.get("nonce") ?? "";
-  if (!/^[0-9a-f]{40}$/.test(signature) || !timestamp || !nonce) throw unreadable("query");
+  if (!/^[0-9a-f]{40}$/.test(signature) || !timestamp || !nonce) throw hopeless("query");
   if (!/^(\d{10}|\d{13})$/.test(timestamp)) throw refused("timestamp form", shapeOf(timestamp));
   if (!/^[\x20-\x7e]{1,64}$/.test(nonce)) throw refused("nonce form", shapeOf(nonce));
   return { signature, timestamp, nonce };
@@ -77,7 +77,7 @@ function parse(rawQuery: string): ReadonlyMap<string, string> {
   try {
     return parseQuery(rawQuery);
   } catch {
-    throw unreadable("query");
+    throw hopeless("query");
   }
 }
 

@@ -1,4 +1,4 @@
-import { parseSyncRelation, type SyncRelation, syncRelation } from "../resignation.ts";
+import { parseSyncRelation, type SyncRelation, syncRelation } from "../resignation/sync-relation.ts";
 import { kindOf } from "./json.ts";
 
 /** An id that people or their tools gave us, or what is wrong with it and what would do. */

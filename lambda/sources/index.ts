@@ -1,10 +1,10 @@
-/** Who tells us. A new directory is one file, its name in `names.ts` and one line here (docs/new-source.md). */
+/** Who tells us. How a directory is added: docs/new-source.md. */
 
-import type { DeskSettings, WebhookSettings } from "../settings-of.ts";
+import type { DirectoryName } from "../resignation/source-names.ts";
+import type { DeskSettings, WebhookSettings } from "../settings/by-function.ts";
 import { dingtalk } from "./dingtalk.ts";
 import { type KeyRing, type ReadSection, readRing } from "./keys.ts";
 import { lark } from "./lark.ts";
-import type { DirectoryName } from "./names.ts";
 import { orders } from "./orders.ts";
 import { readSlackKeys } from "./slack-signature.ts";
 import type { Source, Told } from "./source.ts";

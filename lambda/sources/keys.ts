@@ -1,6 +1,6 @@
 /** The secret *webhook keys*: what proves each sender, one section a source. */
 import * as z from "zod/mini";
-import { describe, mask, parseSecret, placeholder } from "../secrets.ts";
+import { describe, mask, parseSecret, placeholder } from "../settings/secret-text.ts";
 
 /**
  * A section as it was found: its keys, what is wrong with it, or off on purpose (`null`). `odd`: what does not count

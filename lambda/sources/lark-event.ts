@@ -1,10 +1,11 @@
 /** What an authentic Lark event says of people: schema 2.0 and 1.0. Nothing in it is believed to have any form. */
 import { decodeUtf8, json } from "../http.ts";
 import { refused } from "../problem.ts";
-import { type Moment, syncRelation } from "../resignation.ts";
+import type { Moment } from "../resignation/moment.ts";
+import { exactly, isAhead, untimed, withinSecond } from "../resignation/moment.ts";
+import { syncRelation } from "../resignation/sync-relation.ts";
 import { type Form, whatItSays } from "./forms.ts";
 import { asObject, type Content, nameGivenTwice, shorten } from "./json.ts";
-import { exactly, isAhead, untimed, withinSecond } from "./moment.ts";
 import type { Context, Event, Told } from "./source.ts";
 
 /** A request that was proved. */

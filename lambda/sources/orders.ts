@@ -2,12 +2,13 @@
 import * as z from "zod/mini";
 import { json, type Request } from "../http.ts";
 import { malformed, Problem } from "../problem.ts";
-import { isUnderWay, view } from "../resignation.ts";
-import type { DeskSettings } from "../settings-of.ts";
+import { isOutOfRange } from "../resignation/moment.ts";
+import { isUnderWay } from "../resignation/status.ts";
+import { view } from "../resignation/view.ts";
+import type { DeskSettings } from "../settings/by-function.ts";
 import { type ReadId, readParts, readRelation } from "./ids.ts";
 import { kindOf, shorten } from "./json.ts";
 import { isAbsent, readObject, readReason } from "./json-body.ts";
-import { isOutOfRange } from "./moment.ts";
 import { sha256 } from "./proof.ts";
 import { type Context, defineSource, type Told, verified } from "./source.ts";
 import {

@@ -1,10 +1,12 @@
 /** What a source is, and what it can say. */
 import type { Answer, Request } from "../http.ts";
 import type { Metric } from "../log.ts";
-import type { Departure, Moment, Resignation, SyncRelation } from "../resignation.ts";
-import type { WebhookSettings } from "../settings-of.ts";
+import type { Departure, Return } from "../resignation/departure.ts";
+import type { Resignation } from "../resignation/resignation.ts";
+import type { SourceName } from "../resignation/source-names.ts";
+import type { SyncRelation } from "../resignation/sync-relation.ts";
+import type { WebhookSettings } from "../settings/by-function.ts";
 import type { ReadSection } from "./keys.ts";
-import type { SourceName } from "./names.ts";
 
 type Facts = Readonly<Record<string, string>>;
 
@@ -15,13 +17,6 @@ export interface Finding {
   readonly facts?: Facts;
   /** @default "ERROR" */
   readonly level?: "WARN" | "ERROR";
-}
-
-/** Somebody is back at the source that told of their departure. */
-export interface Return {
-  readonly userId: SyncRelation;
-  readonly source: SourceName;
-  readonly moment: Moment;
 }
 
 /** One thing that a verified request says. */

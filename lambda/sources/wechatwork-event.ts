@@ -1,8 +1,8 @@
 /** What an authentic WeCom message says of a member: 成员变更通知 (96302), own corp and suite. */
 import { decodeUtf8, text } from "../http.ts";
-import { syncRelation } from "../resignation.ts";
+import { isAhead, untimed, withinSecond } from "../resignation/moment.ts";
+import { syncRelation } from "../resignation/sync-relation.ts";
 import { type Form, whatItSays } from "./forms.ts";
-import { isAhead, untimed, withinSecond } from "./moment.ts";
 import type { Event, Told } from "./source.ts";
 import { readElements } from "./wechatwork-xml.ts";
 

@@ -15,7 +15,7 @@ import {
   wechatworkDeleted,
 } from "../../cli/sign.ts";
 import { sourceOf } from "../../cli/sources/index.ts";
-import { directoryNames } from "../../lambda/sources/names.ts";
+import { directoryNames } from "../../lambda/resignation/source-names.ts";
 import { startSlackStandIn } from "../../local/slack.ts";
 import {
   ask,

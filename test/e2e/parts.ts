@@ -8,7 +8,7 @@ import { expect } from "vitest";
 import { first, readOutputs } from "../../cli/files.ts";
 import { readKeys } from "../../cli/keys.ts";
 import { larkDeleted, type SignedRequest, send, signApi, signLark } from "../../cli/sign.ts";
-import type { operatorView } from "../../lambda/resignation.ts";
+import type { operatorView } from "../../lambda/resignation/view.ts";
 import type { Fault } from "../../local/genauth-simulator.ts";
 import type { Received } from "../../local/notice-stand-ins.ts";
 

@@ -1,7 +1,8 @@
 /** What happens around the turns: sources, operators, administrators, and time. */
 import { type Effect, isDoubt, settledAtMs } from "../../lambda/departure/effect.ts";
 import type { Returned } from "../../lambda/departure/returns.ts";
-import { isFinal, moveTo, type Resignation } from "../../lambda/resignation.ts";
+import { moveTo, type Resignation } from "../../lambda/resignation/resignation.ts";
+import { isFinal } from "../../lambda/resignation/status.ts";
 import { changeStatus, execute } from "./genauth.ts";
 import {
   hasCome,

@@ -1,6 +1,6 @@
 /** Explores every order in which things may happen to a person, breadth first, with the project's own `decide`. */
 import { decide } from "../../lambda/departure/decide.ts";
-import { isFinal } from "../../lambda/resignation.ts";
+import { isFinal } from "../../lambda/resignation/status.ts";
 import { worldGoes } from "./events.ts";
 import { isAtRest, judge } from "./judge.ts";
 import { keyOf, type Scenario, type Setup, type State, startOf } from "./state.ts";

@@ -2,7 +2,7 @@
 import { type Decision, decide, type Facts, type Step } from "../../lambda/departure/decide.ts";
 import { type Effect, noEffect } from "../../lambda/departure/effect.ts";
 import { countsOf } from "../../lambda/departure/returns.ts";
-import type { Resignation } from "../../lambda/resignation.ts";
+import type { Resignation } from "../../lambda/resignation/resignation.ts";
 import type { Setup } from "./state.ts";
 
 export interface Mutant {

@@ -2,7 +2,7 @@
 import type { Call, decide } from "../../lambda/departure/decide.ts";
 import { type Effect, noEffect, type Seen } from "../../lambda/departure/effect.ts";
 import type { Returned } from "../../lambda/departure/returns.ts";
-import type { Resignation, Status } from "../../lambda/resignation.ts";
+import type { Resignation, Status } from "../../lambda/resignation/resignation.ts";
 
 /** What may happen in a world, and how often. */
 export interface Scenario {

@@ -4,7 +4,8 @@ import { type Effect, isDoubt, isOurs, noEffect, type Seen } from "../../lambda/
 import { closedGate } from "../../lambda/departure/gates.ts";
 import { hasTurn } from "../../lambda/departure/has-turn.ts";
 import { countsOf, covers, verdictOf } from "../../lambda/departure/returns.ts";
-import { moveTo, precededBy, type Resignation, type Status } from "../../lambda/resignation.ts";
+import { moveTo, type Resignation, type Status } from "../../lambda/resignation/resignation.ts";
+import { precededBy } from "../../lambda/resignation/status.ts";
 import { execute } from "./genauth.ts";
 import {
   broken,

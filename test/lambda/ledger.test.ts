@@ -6,16 +6,11 @@ import type { BrakeName } from "../../lambda/departure/brake.ts";
 import { type Effect, noEffect } from "../../lambda/departure/effect.ts";
 import { relationId } from "../../lambda/departure/people.ts";
 import { createLedger, type Ledger } from "../../lambda/ledger.ts";
-import {
-  later,
-  moveTo,
-  precededBy,
-  type Resignation,
-  type Status,
-  type SyncRelation,
-  statuses,
-  toResignation,
-} from "../../lambda/resignation.ts";
+import { toResignation } from "../../lambda/resignation/departure.ts";
+import { later } from "../../lambda/resignation/moment.ts";
+import { moveTo, type Resignation, type Status } from "../../lambda/resignation/resignation.ts";
+import { precededBy, statuses } from "../../lambda/resignation/status.ts";
+import type { SyncRelation } from "../../lambda/resignation/sync-relation.ts";
 import { type LocalAws, startAws } from "../../local/aws.ts";
 import { now } from "../parts.ts";
 

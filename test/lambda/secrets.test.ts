@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cachedSecret } from "../../lambda/aws/secret.ts";
 import { parseToken } from "../../lambda/genauth/token.ts";
 import { parseTargets } from "../../lambda/notices/targets.ts";
-import { apiKeyBytes } from "../../lambda/secrets.ts";
+import { directoryNames } from "../../lambda/resignation/source-names.ts";
+import { apiKeyBytes } from "../../lambda/settings/secret-text.ts";
 import { parseKeys } from "../../lambda/sources/index.ts";
 import { type KeyRing, whatIsWrong } from "../../lambda/sources/keys.ts";
-import { directoryNames } from "../../lambda/sources/names.ts";
 import { type LocalAws, startAws } from "../../local/aws.ts";
 import { newApiKeyPair, newApiSecret } from "../../local/stack.ts";
 

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { App } from "aws-cdk-lib";
 import { Match, Template } from "aws-cdk-lib/assertions";
 import { beforeAll, describe, expect, test } from "vitest";
-import { directoryNames } from "../../lambda/sources/names.ts";
+import { directoryNames } from "../../lambda/resignation/source-names.ts";
 import { ResignWebhookStack } from "../../lib/resign-webhook.ts";
 
 const genauth = { host: "https://api.genauth.ai", userPoolId: "pool" };

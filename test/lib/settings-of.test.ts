@@ -5,7 +5,7 @@ import { Template } from "aws-cdk-lib/assertions";
 import { describe, expect, test } from "vitest";
 import type * as z from "zod/mini";
 import { connectGround } from "../../lambda/aws/connect.ts";
-import * as settingsOf from "../../lambda/settings-of.ts";
+import * as settingsOf from "../../lambda/settings/by-function.ts";
 import { ResignWebhookStack } from "../../lib/resign-webhook.ts";
 import { parseSettings } from "../../lib/settings.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { abouts } from "../../lambda/settings.ts";
+import { abouts } from "../../lambda/settings/settings.ts";
 import { parseSettings } from "../../lib/settings.ts";
 import { warningsOf } from "../../lib/warnings.ts";
 

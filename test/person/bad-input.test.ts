@@ -10,7 +10,7 @@ import {
 } from "../../cli/sign.ts";
 import type { Brake } from "../../lambda/departure/brake.ts";
 import { askBrake } from "../../lambda/departure/brake.ts";
-import { untimed } from "../../lambda/sources/moment.ts";
+import { untimed } from "../../lambda/resignation/moment.ts";
 import { day, type Ground, hour, minute, someone, startCompany, startGround } from "./fixtures.ts";
 
 let ground: Ground;

@@ -3,7 +3,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { larkDeleted, signLark, signWechatwork, wechatworkDeleted } from "../../cli/sign.ts";
 import { putBrakeOn } from "../../lambda/departure/brake.ts";
 import { toPosts } from "../../lambda/notices/notices.ts";
-import { moveTo, type SyncRelation, toResignation } from "../../lambda/resignation.ts";
+import { toResignation } from "../../lambda/resignation/departure.ts";
+import { moveTo } from "../../lambda/resignation/resignation.ts";
+import type { SyncRelation } from "../../lambda/resignation/sync-relation.ts";
 import { newApiSecret } from "../../local/stack.ts";
 import { settings } from "../parts.ts";
 import {

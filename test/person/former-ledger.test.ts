@@ -1,7 +1,7 @@
 /** A ledger that commit 69b9181 filled is taken over: every case of the fixture comes to rest, and as it should. */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Resignation, Status } from "../../lambda/resignation.ts";
+import type { Resignation, Status } from "../../lambda/resignation/resignation.ts";
 import type { PersonStatus } from "../../local/genauth-people.ts";
 import { type Company, type Ground, minute, startCompany, startGround } from "./fixtures.ts";
 

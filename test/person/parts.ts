@@ -7,7 +7,7 @@ import { createDesk, routes as deskRoutes } from "../../lambda/desk.ts";
 import { createGenAuth } from "../../lambda/genauth/genauth.ts";
 import { createLedger } from "../../lambda/ledger.ts";
 import { createLog } from "../../lambda/log.ts";
-import { resignationId } from "../../lambda/resignation.ts";
+import { resignationId } from "../../lambda/resignation/departure.ts";
 import { createResigner } from "../../lambda/resigner.ts";
 import { parseKeys } from "../../lambda/sources/index.ts";
 import { createSweep } from "../../lambda/sweep.ts";

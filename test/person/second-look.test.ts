@@ -1,7 +1,7 @@
 /** What a second look at the model of a person found wrong, each as the sentence that holds now. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { signWechatwork, wechatworkDeleted } from "../../cli/sign.ts";
-import type { SyncRelation } from "../../lambda/resignation.ts";
+import type { SyncRelation } from "../../lambda/resignation/sync-relation.ts";
 import {
   type Company,
   day,

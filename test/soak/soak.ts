@@ -13,7 +13,9 @@ import {
 } from "../../cli/sign.ts";
 import { routes as deskRoutes } from "../../lambda/desk.ts";
 import type { Answer } from "../../lambda/http.ts";
-import { type Resignation, resignationId, type SyncRelation } from "../../lambda/resignation.ts";
+import { resignationId } from "../../lambda/resignation/departure.ts";
+import type { Resignation } from "../../lambda/resignation/resignation.ts";
+import type { SyncRelation } from "../../lambda/resignation/sync-relation.ts";
 import { routes as webhookRoutes } from "../../lambda/webhook.ts";
 import { simulatorCredentials } from "../../local/genauth-simulator.ts";
 import { startHttpFront } from "../../local/http-front.ts";

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { createLedger } from "../../lambda/ledger.ts";
-import type { Environment } from "../../lambda/settings.ts";
+import type { Environment } from "../../lambda/settings/environment.ts";
 import { parseSettings } from "../../lib/settings.ts";
 import { startAws } from "../../local/aws.ts";
 import { simulatorCredentials, startGenAuthSimulator } from "../../local/genauth-simulator.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Brake } from "../../../lambda/departure/brake.ts";
 import { askBrake, type BrakeAnswer, type Limits } from "../../../lambda/departure/brake.ts";
-import { later } from "../../../lambda/resignation.ts";
+import { later } from "../../../lambda/resignation/moment.ts";
 import { now } from "../../parts.ts";
 
 const ago = (seconds: number) => later(now, -seconds);

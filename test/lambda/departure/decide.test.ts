@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { type Decision, decide, type Facts, type Gate } from "../../../lambda/departure/decide.ts";
 import { type Effect, isAsWanted, isDoubt, isOurs, settledAtMs } from "../../../lambda/departure/effect.ts";
 import { verdictOf } from "../../../lambda/departure/returns.ts";
-import { holds, type Status, statuses } from "../../../lambda/resignation.ts";
+import { holds, type Status } from "../../../lambda/resignation/resignation.ts";
+import { statuses } from "../../../lambda/resignation/status.ts";
 import * as given from "./given.ts";
 
 const { departure, dueSuspension, doubt, facts, other, own, release, resignation, seen, self, suspension, unclear } =

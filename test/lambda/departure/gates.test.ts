@@ -1,13 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { ageStart, closedGate, type GateSettings, isProtected, type Names } from "../../../lambda/departure/gates.ts";
-import {
-  type Departure,
-  later,
-  parseResignation,
-  type Resignation,
-  type SyncRelation,
-  toResignation,
-} from "../../../lambda/resignation.ts";
+import { type Departure, toResignation } from "../../../lambda/resignation/departure.ts";
+import { later } from "../../../lambda/resignation/moment.ts";
+import { parseResignation, type Resignation } from "../../../lambda/resignation/resignation.ts";
+import type { SyncRelation } from "../../../lambda/resignation/sync-relation.ts";
 import { now } from "../../parts.ts";
 
 const ago = (seconds: number) => later(now, -seconds);

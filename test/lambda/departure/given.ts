@@ -2,7 +2,7 @@
 import type { Facts } from "../../../lambda/departure/decide.ts";
 import { type Effect, noEffect, type Seen } from "../../../lambda/departure/effect.ts";
 import type { Returned } from "../../../lambda/departure/returns.ts";
-import type { Resignation, Shown, Status } from "../../../lambda/resignation.ts";
+import type { Resignation, Shown, Status } from "../../../lambda/resignation/resignation.ts";
 
 export const now = new Date("2026-11-25T12:00:00.000Z");
 /** So many seconds after now; before it, where negative. */

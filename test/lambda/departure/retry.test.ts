@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
 import { hasRunOut, retryDelaySeconds } from "../../../lambda/departure/retry.ts";
-import { later, type Resignation, type SyncRelation, toResignation } from "../../../lambda/resignation.ts";
+import { toResignation } from "../../../lambda/resignation/departure.ts";
+import { later } from "../../../lambda/resignation/moment.ts";
+import type { Resignation } from "../../../lambda/resignation/resignation.ts";
+import type { SyncRelation } from "../../../lambda/resignation/sync-relation.ts";
 import { now } from "../../parts.ts";
 
 const retry = { firstDelaySeconds: 5, maxDelaySeconds: 900, giveUpAfterSeconds: 172_800 };

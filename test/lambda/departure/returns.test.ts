@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { countsOf, covers, momentOf, type Returned, verdictOf } from "../../../lambda/departure/returns.ts";
-import { untimed, withinSecond } from "../../../lambda/sources/moment.ts";
+import { untimed, withinSecond } from "../../../lambda/resignation/moment.ts";
 import { at, departure, now, own, release, returned, unclear } from "./given.ts";
 
 const iso = ({ from, to }: { from: Date; to: Date }) => ({ from: from.toISOString(), to: to.toISOString() });

@@ -8,8 +8,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import * as z from "zod/mini";
 import { byRelation, byUserId, createGenAuth, readAnswer } from "../../../lambda/genauth/genauth.ts";
 import type { Token } from "../../../lambda/genauth/token.ts";
-import type { SyncRelation } from "../../../lambda/resignation.ts";
-import { directoryNames } from "../../../lambda/sources/names.ts";
+import { directoryNames } from "../../../lambda/resignation/source-names.ts";
+import type { SyncRelation } from "../../../lambda/resignation/sync-relation.ts";
 import { simulatorCredentials, startGenAuthSimulator } from "../../../local/genauth-simulator.ts";
 import { type Listening, listen, readBody, sendJson, serve } from "../../../local/listen.ts";
 import { now } from "../../parts.ts";

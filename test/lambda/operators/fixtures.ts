@@ -9,7 +9,9 @@ import type { Inquiry } from "../../../lambda/operators/inquiry.ts";
 import { type Act, findOrThrow, list, operate } from "../../../lambda/operators/operate.ts";
 import type { Work } from "../../../lambda/operators/work.ts";
 import type { Problem } from "../../../lambda/problem.ts";
-import { type Resignation, type SyncRelation, toResignation } from "../../../lambda/resignation.ts";
+import { toResignation } from "../../../lambda/resignation/departure.ts";
+import type { Resignation } from "../../../lambda/resignation/resignation.ts";
+import type { SyncRelation } from "../../../lambda/resignation/sync-relation.ts";
 import { now, settings } from "../../parts.ts";
 
 /** What the desk finds. */

@@ -16,7 +16,9 @@ import {
   removal,
 } from "../../../lambda/operators/slack-messages.ts";
 import { Problem } from "../../../lambda/problem.ts";
-import { type Resignation, type SyncRelation, toResignation } from "../../../lambda/resignation.ts";
+import { toResignation } from "../../../lambda/resignation/departure.ts";
+import type { Resignation } from "../../../lambda/resignation/resignation.ts";
+import type { SyncRelation } from "../../../lambda/resignation/sync-relation.ts";
 import { now } from "../../parts.ts";
 
 const userId = "lark:ou_<1>" as SyncRelation;

@@ -3,7 +3,7 @@ import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Request } from "../../../lambda/http.ts";
 import type { Work } from "../../../lambda/operators/work.ts";
 import { Problem } from "../../../lambda/problem.ts";
-import type { RuntimeSettings } from "../../../lambda/settings.ts";
+import type { RuntimeSettings } from "../../../lambda/settings/settings.ts";
 import type { Told } from "../../../lambda/sources/source.ts";
 import { gist, now, problemOf, routes, settings } from "../../parts.ts";
 import * as api from "./hostile/api.ts";

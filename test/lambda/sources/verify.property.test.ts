@@ -16,7 +16,7 @@ import { decodeUtf8, parseQuery } from "../../../lambda/http.ts";
 import { receiveWith } from "../../../lambda/intake/receive.ts";
 import { slack } from "../../../lambda/operators/slack.ts";
 import { Problem } from "../../../lambda/problem.ts";
-import { parseSyncRelation } from "../../../lambda/resignation.ts";
+import { parseSyncRelation } from "../../../lambda/resignation/sync-relation.ts";
 import { dingtalk } from "../../../lambda/sources/dingtalk.ts";
 import { parseKeys } from "../../../lambda/sources/index.ts";
 import { lark } from "../../../lambda/sources/lark.ts";

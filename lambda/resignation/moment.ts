@@ -1,4 +1,10 @@
-import type { Moment } from "../resignation.ts";
+/**
+ * When something happened: no sooner than `from`, no later than `to`. Sources send milliseconds, seconds or no time.
+ */
+export interface Moment {
+  readonly from: Date;
+  readonly to: Date;
+}
 
 const untimedMs = 8 * 3_600_000;
 const aheadMs = 3_600_000;
@@ -33,3 +39,6 @@ export function cutReturn({ from, to }: Moment, receivedAt: Date): Moment {
   const cut = (told: Date) => (told.getTime() < receivedAt.getTime() ? told : receivedAt);
   return { from: cut(from), to: isAhead(to, receivedAt) ? receivedAt : to };
 }
+
+/** ISO 8601 of a moment so many seconds later. */
+export const later = (from: Date, seconds: number) => new Date(from.getTime() + seconds * 1000).toISOString();

@@ -1,30 +1,7 @@
-/** What a function is told when it is deployed: its settings, and where things are. */
 import * as z from "zod/mini";
 
-/** The environment variables through which the stack tells the functions where things are. Declared only here. */
-export type Variable =
-  | "RESIGN_SETTINGS"
-  | "KEYS_SECRET_ID"
-  | "TOKEN_SECRET_ID"
-  | "LEDGER_TABLE"
-  | "QUARANTINE_TABLE"
-  | "QUEUE_URL"
-  | "DEAD_LETTERS_URL"
-  | "NOTICES_URL"
-  | "FORWARDS_URL"
-  | "TARGETS_SECRET_ID";
-
-export type Environment = Readonly<Partial<Record<Variable, string>>>;
-
-/** Throws an error that names the variable when it is missing: the function was not deployed by this stack. */
-export function readVariable(environment: NodeJS.ProcessEnv, name: Variable): string {
-  const value = environment[name];
-  if (!value) throw new Error(`The environment variable ${name} is not set`);
-  return value;
-}
-
 // Every setting that a function reads, declared once: what it does, its default and its type. `lib/settings.ts` adds
-// what only a deployment needs and refuses what is wrong; `settings-of.ts` says which function reads which of them.
+// what only a deployment needs and refuses what is wrong; `by-function.ts` says which function reads which of them.
 // docs/settings.md is made from these comments. They are functions so that a bundle has only those that it calls.
 //
 // While a version deploys, a function may find the environment of the version before: what is unknown in it is ignored.
@@ -216,7 +193,7 @@ export const silence = () => ({
 
 type Read<Section extends () => z.core.$ZodLooseShape> = z.output<z.ZodMiniObject<ReturnType<Section>>>;
 
-/** All of them as they are read. A function has its part: see `settings-of.ts`. */
+/** All of them as they are read. A function has its part: see `by-function.ts`. */
 export type RuntimeSettings = Read<typeof departures> &
   Read<typeof orders> &
   Read<typeof forwarding> &

@@ -1,40 +1,7 @@
-import { createHash } from "node:crypto";
 import * as z from "zod/mini";
-import { abouts } from "./settings.ts";
-import { type SourceName, sourceNames } from "./sources/names.ts";
-
-declare const synced: unique symbol;
-
-/** GenAuth's id for a synced user, `<provider>:<userIdInIdp>`. A string to the last byte: `00123` stays `00123`. */
-export type SyncRelation = string & { readonly [synced]: true };
-
-/**
- * When something happened: no sooner than `from`, no later than `to`. Sources send milliseconds, seconds or no time.
- */
-export interface Moment {
-  readonly from: Date;
-  readonly to: Date;
-}
-
-/** What a source tells us, verified. */
-export interface Departure {
-  readonly source: SourceName;
-  /** Unique within the source; the same over the sender's repeats. */
-  readonly eventId: string;
-  readonly userId: SyncRelation;
-  /** When it happened, as the source says it. */
-  readonly occurredAt: Date;
-  /** The same with its uncertainty. @default - exactly `occurredAt` */
-  readonly moment?: Moment;
-  readonly requestedBy: string;
-  readonly reason?: string;
-  /** Hash of what the sender signed: an id that comes back with another content is an error. */
-  readonly contentHash?: string;
-  /** The inquiry in a chat whose answer tells the outcome. */
-  readonly inquiryId?: string;
-  /** Why an operator has to approve it, even if no gate is closed. */
-  readonly approvalNeeded?: { readonly heldFor: "reverified" | "proposed"; readonly why: string };
-}
+import { noticeSchema } from "./notice.ts";
+import { sourceNames } from "./source-names.ts";
+import { syncRelationSchema } from "./sync-relation.ts";
 
 const instant = z.iso.datetime();
 
@@ -68,24 +35,6 @@ const shownSchema = z.object({
   former: z.optional(z.string()),
 });
 export type Shown = z.infer<typeof shownSchema>;
-
-/** A notice that is owed: written together with its cause, removed when the queue has it. */
-export const noticeSchema = z.object({
-  about: z.enum(abouts),
-  id: z.string(),
-  why: z.optional(z.string()),
-  /** Tells two notices of the same kind about the same resignation apart. */
-  version: z.optional(z.number()),
-});
-export type Notice = z.infer<typeof noticeSchema>;
-
-/** Whether a notice is sent even if the setting `notices.about` leaves it out. */
-export const isUrgent = (about: Notice["about"]) => about === "back_after_resigned" || about === "not_given_back";
-
-export const syncRelationSchema = z.pipe(
-  z.string(),
-  z.transform((text) => text as SyncRelation),
-);
 
 const releaseSchema = z.object({
   /** The hold, or `failed`. */
@@ -240,64 +189,6 @@ export function parseResignation(item: unknown): Resignation {
   return day === undefined ? resignation : { ...resignation, resignAfter: day };
 }
 
-/** Which statuses each status may follow. What is not listed here the ledger refuses. */
-export const precededBy: Readonly<Record<Status, readonly Status[]>> = {
-  scheduled: ["scheduled", "accepted", "held", "failed"],
-  accepted: ["accepted", "scheduled", "resigning", "held", "failed"],
-  held: ["held", "scheduled", "accepted", "resigning", "suspended", "failed"],
-  resigning: ["resigning", "scheduled", "accepted", "suspended"],
-  suspended: ["suspended", "scheduled", "accepted", "resigning"],
-  resigned: ["resigned", "scheduled", "accepted", "held", "resigning", "suspended", "cancelled", "failed"],
-  not_found: ["scheduled", "accepted", "resigning", "suspended"],
-  duplicate: ["scheduled", "accepted", "resigning", "suspended"],
-  cancelled: ["cancelled", "scheduled", "accepted", "held", "resigning", "suspended", "failed"],
-  failed: ["failed", "scheduled", "accepted", "resigning", "suspended"],
-  restored: ["resigned"],
-};
-
-export const statuses = Object.keys(precededBy) as readonly Status[];
-
-export const isStatus = (text: string): text is Status => Object.hasOwn(precededBy, text);
-
-/** Still on its way: the next move is ours, not an operator's. */
-export const isUnderWay = ({ status }: Resignation) => status === "accepted" || status === "resigning";
-
-/** At its end, until a return or an operator says otherwise: nothing of it waits. */
-export const isFinal = ({ status }: Resignation) => finals.has(status);
-
-const finals: ReadonlySet<Status> = new Set(["resigned", "restored", "not_found", "duplicate", "cancelled", "failed"]);
-
-/** The ledger id of a departure: computed anywhere, the same departure has the same id. */
-export function resignationId({ source, eventId }: Pick<Departure, "source" | "eventId">): string {
-  return `res_${createHash("sha256").update(`${source}\n${eventId}`).digest("hex").slice(0, 32)}`;
-}
-
-/** A departure as it is first written down. */
-export function toResignation(departure: Departure, now: Date): Resignation {
-  const { userId, source, requestedBy, reason, contentHash, inquiryId, approvalNeeded } = departure;
-  const at = now.toISOString();
-  return {
-    id: resignationId(departure),
-    version: 1,
-    userId,
-    source,
-    requestedBy,
-    ...(reason !== undefined && { reason }),
-    ...(contentHash !== undefined && { contentHash }),
-    ...(inquiryId !== undefined && { inquiryId }),
-    ...(approvalNeeded !== undefined && { approvalNeeded }),
-    occurredAt: departure.occurredAt.toISOString(),
-    moment: toInstants(departure.moment ?? { from: departure.occurredAt, to: departure.occurredAt }),
-    acceptedAt: at,
-    dueAt: later(now, sweepAfterSeconds),
-    attempts: 0,
-    history: [{ at, by: requestedBy, status: "accepted" }],
-    status: "accepted",
-  };
-}
-
-const toInstants = ({ from, to }: Moment) => ({ from: from.toISOString(), to: to.toISOString() });
-
 type Fields<S extends Status> = Omit<Extract<Resignation, { status: S }>, keyof typeof common | "status">;
 type Changes = { [K in Exclude<keyof typeof common, "id" | "version" | "history">]?: Resignation[K] | undefined };
 
@@ -323,44 +214,3 @@ export function moveTo<S extends Status>(
 
 /** The sweep queues an item again if nothing has happened to it for so long: its message or its worker was lost. */
 export const sweepAfterSeconds = 180;
-
-/** ISO 8601 of a moment so many seconds later. */
-export const later = (from: Date, seconds: number) => new Date(from.getTime() + seconds * 1000).toISOString();
-
-/**
- * The sync relation of a user at a provider; `undefined` where the text cannot be one: empty, over 128 bytes,
- * or with white space or control characters. Never trimmed, folded or otherwise made to fit.
- */
-export function syncRelation(provider: string, userIdInIdp: unknown): SyncRelation | undefined {
-  const isId =
-    typeof userIdInIdp === "string" &&
-    userIdInIdp.isWellFormed() &&
-    /^[^\s\p{C}]+$/u.test(userIdInIdp) &&
-    Buffer.byteLength(userIdInIdp) <= 128;
-  return isId ? (`${provider}:${userIdInIdp}` as SyncRelation) : undefined;
-}
-
-/** Reads `<provider>:<userIdInIdp>` of one of the providers; `undefined` where it is none. */
-export function parseSyncRelation(whole: string, providers: readonly string[]): SyncRelation | undefined {
-  const colon = whole.indexOf(":");
-  const provider = whole.slice(0, Math.max(colon, 0));
-  return providers.includes(provider) ? syncRelation(provider, whole.slice(colon + 1)) : undefined;
-}
-
-/** A resignation as its callers see it. */
-export function view(resignation: Resignation) {
-  const { id, userId, source, status, requestedBy, reason, occurredAt, acceptedAt, attempts, genauth } = resignation;
-  const { leavesAt, timeZone, resignAfter } = resignation;
-  return {
-    ...{ id, userId, source, status, requestedBy, reason, occurredAt, acceptedAt, attempts, genauth },
-    ...{ leavesAt, timeZone, resignAfter },
-    ...(status === "held" && { heldFor: resignation.heldFor }),
-    ...(status === "resigned" && { resignedAt: resignation.resignedAt }),
-  };
-}
-
-/** A resignation as operators see it: with the person, the trail and what else helps them decide. */
-export function operatorView(resignation: Resignation) {
-  const { version, contentHash, inquiryId, dueAt, retryAt, tell, ageJudgedFor, stoppedUntil, ...shown } = resignation;
-  return shown;
-}
