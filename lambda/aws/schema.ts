@@ -26,7 +26,11 @@ interface ItemKind {
   readonly goes: string;
 }
 
-/** Every kind of item in the ledger's table. Each is read and written by its feature's file (`ledger.ts`). */
+/**
+ * Every kind of item in the ledger's table. Each is read and written by its feature's file (`ledger.ts`). In any of
+ * them `lastWrite` is the id of the last conditional write (`table.ts`); what was written before there were such ids
+ * has none.
+ */
 export const ledgerItems: readonly ItemKind[] = [
   {
     id: "res_",
