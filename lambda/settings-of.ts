@@ -59,7 +59,7 @@ export const resigner = () => {
   });
 };
 
-export const notifier = () => given({ notices: given(notices()) });
+export const notifier = () => given({ notices: given({ language: notices().language }) });
 
 export const sweep = () => given({ ...silence(), notices: given({ about: notices().about }) });
 

@@ -6,6 +6,7 @@ import { readJson } from "../cli/files.ts";
 import { connectDesk, routes as deskRoutes } from "../lambda/desk.ts";
 import { connectForwarder } from "../lambda/forwarder.ts";
 import { createLedger } from "../lambda/ledger.ts";
+import { maxTries } from "../lambda/notices/message.ts";
 import { connectNotifier } from "../lambda/notifier.ts";
 import { connectResigner } from "../lambda/resigner.ts";
 import { connectSweep } from "../lambda/sweep.ts";
@@ -130,6 +131,8 @@ async function createResources({ aws, keys, targets = {}, ...options }: StackOpt
   aws.putSecret(`${name}/keys`, JSON.stringify(keys));
   aws.putSecret(`${name}/token`, JSON.stringify(token));
   aws.putSecret(`${name}/targets`, JSON.stringify(targets));
+  const deadLetters = `${name}-notices-dead`;
+  aws.createQueue(deadLetters, 30);
   const environment = {
     RESIGN_SETTINGS: JSON.stringify(settings),
     KEYS_SECRET_ID: `${name}/keys`,
@@ -138,7 +141,7 @@ async function createResources({ aws, keys, targets = {}, ...options }: StackOpt
     QUARANTINE_TABLE: tables.quarantine,
     QUEUE_URL: aws.createQueue(name, 120),
     DEAD_LETTERS_URL: aws.createQueue(`${name}-dead`, 30),
-    NOTICES_URL: aws.createQueue(`${name}-notices`, 120),
+    NOTICES_URL: aws.createQueue(`${name}-notices`, 120, { deadLetters, maxReceiveCount: maxTries }),
     TARGETS_SECRET_ID: `${name}/targets`,
     FORWARDS_URL: aws.createQueue(`${name}-forwards.fifo`, 120),
   };

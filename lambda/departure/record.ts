@@ -8,10 +8,10 @@ import {
   later,
   moveTo,
   type Notice,
-  noticeSchema,
   type Resignation,
   type Status,
   sweepAfterSeconds,
+  toMessages,
 } from "../resignation.ts";
 import type { ResignerSettings } from "../settings-of.ts";
 import type { BrakeName } from "./brake.ts";
@@ -19,7 +19,7 @@ import { forgetAlerts } from "./brake.ts";
 
 export interface RecordParts {
   readonly ledger: Ledger;
-  readonly notices: Pick<Queue, "send">;
+  readonly notices: Pick<Queue, "sendTogether">;
   readonly settings: Pick<ResignerSettings, "notices">;
   readonly log: Log;
   readonly now: () => Date;
@@ -98,7 +98,7 @@ export function createRecords(parts: RecordParts) {
   async function send(tell: readonly Notice[]): Promise<boolean> {
     try {
       const wanted = tell.filter(({ about }) => isWantedAbout(about));
-      for (const notice of wanted) await notices.send(JSON.stringify(noticeSchema.parse(notice)));
+      for (const notice of wanted) await notices.sendTogether(toMessages(notice));
       return true;
     } catch (error) {
       log.warn("A notice could not be queued; the sweep finds it", { id: tell[0]?.id, ...traceOf(error) });

@@ -25,7 +25,7 @@ const reads: Record<keyof typeof settingsOf, string[]> = {
     ...["slack.secondOperator", "maxEventAgeSeconds", "notFoundInARow", "graceDays", "endSessionsIn"],
     ...["retry.firstDelaySeconds", "retry.maxDelaySeconds", "retry.giveUpAfterSeconds"],
   ],
-  notifier: ["notices.about", "notices.language"],
+  notifier: ["notices.language"],
   sweep: ["silenceDays", "notices.about"],
   forwarder: ["forwardToPrivate", "lark.forwardTo", "wechatwork.forwardTo"],
 };
