@@ -3,7 +3,6 @@ import * as z from "zod/mini";
 import {
   brake,
   departures,
-  forwarding,
   genauth,
   lark,
   notices,
@@ -65,7 +64,6 @@ export const sweep = () => given({ ...silence(), notices: given({ about: notices
 
 export const forwarder = () =>
   given({
-    ...forwarding(),
     lark: given({ forwardTo: lark().forwardTo }),
     wechatwork: given({ forwardTo: wechatwork().forwardTo }),
   });

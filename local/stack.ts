@@ -11,7 +11,7 @@ import { connectNotifier } from "../lambda/notifier.ts";
 import { connectResigner } from "../lambda/resigner.ts";
 import { connectSweep } from "../lambda/sweep.ts";
 import { connectWebhook, routes as webhookRoutes } from "../lambda/webhook.ts";
-import { parseSettings } from "../lib/settings.ts";
+import { parseLocalSettings } from "../lib/settings.ts";
 import type { LocalAws } from "./aws.ts";
 import type { GenAuthSimulator } from "./genauth-simulator.ts";
 import { startHttpFront } from "./http-front.ts";
@@ -35,14 +35,14 @@ export const localSettings = (
 export function readLocalSettings(file = process.env.LOCAL_SETTINGS): object {
   if (!file) return {};
   const settings = readJson(file, "settings");
-  parseSettings(localSettings(settings, { url: "http://127.0.0.1" }), file);
+  parseLocalSettings(localSettings(settings, { url: "http://127.0.0.1" }), file);
   return settings;
 }
 
 /** The settings with a second listener behind Lark's address, where they name none. */
 export function withSecondListener<S extends { lark?: object; wechatwork?: object }>(settings: S, address: string): S {
   const isNamed = [settings.lark, settings.wechatwork].some((source) => source && "forwardTo" in source);
-  return isNamed ? settings : { ...settings, forwardToPrivate: true, lark: { ...settings.lark, forwardTo: address } };
+  return isNamed ? settings : { ...settings, lark: { ...settings.lark, forwardTo: address } };
 }
 
 export interface StackOptions {
@@ -71,7 +71,7 @@ export interface StackOptions {
 /** Runs the real functions against local AWS endpoints and a GenAuth simulator. */
 export async function startStack(options: StackOptions) {
   const { aws, genauth, port = 0, isPolling = true, sweepEverySeconds = 5, writeLog = () => {} } = options;
-  const settings = parseSettings(localSettings(options.settings ?? {}, genauth));
+  const settings = parseLocalSettings(localSettings(options.settings ?? {}, genauth));
   const { name, tables, environment, forwardsDeadUrl } = await createResources(options, settings);
 
   const webhook = connectWebhook(environment, writeLog);

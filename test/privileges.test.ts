@@ -116,7 +116,6 @@ test("each function calls what it may, and may call nothing else", async () => {
     genauth: { settleSeconds: 0 },
     retry: { firstDelaySeconds: 1, maxDelaySeconds: 1, giveUpAfterSeconds: 2 },
     lark: { forwardTo: "http://127.0.0.1:9" },
-    forwardToPrivate: true,
   };
   const stack = await startStack({ aws, genauth, keys, settings, targets: standIns.targets });
   const api = (method: "GET" | "POST", path: string, body?: object) =>
