@@ -1,4 +1,4 @@
-/** Who tells us. A new directory is one file, one line here and its name in `resignation/source-names.ts`. */
+/** Who tells us. A new directory is one file, one line here and its name in `resignation.ts`. */
 
 import type { DirectoryName } from "../resignation/source-names.ts";
 import type { DeskSettings, WebhookSettings } from "../settings/by-function.ts";
