@@ -27,7 +27,6 @@ export type Metric =
   | "Retried"
   | "TokenRefused"
   | "Unconfirmed"
-  | "NoticeFailed"
   | "TargetsWrong"
   | "HeadcountUnknown"
   | "Forwarded"

@@ -6,13 +6,14 @@ import { silences } from "./intake/pulse.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { countUnreadable, type Log } from "./log.ts";
 import { later } from "./resignation/moment.ts";
+import { toMessages } from "./resignation/notice.ts";
 import { type Resignation, type Status, sweepAfterSeconds } from "./resignation/resignation.ts";
 import * as settingsOf from "./settings/by-function.ts";
 
 export interface SweepParts {
   readonly ledger: Pick<Ledger, "due" | "postpone" | "readPulse" | "isFirstUse" | "list">;
   readonly queue: Pick<Queue, "send">;
-  readonly notices: Pick<Queue, "send">;
+  readonly notices: Pick<Queue, "sendTogether">;
   readonly settings: z.output<ReturnType<typeof settingsOf.sweep>>;
   readonly log: Log;
   readonly now: () => Date;
@@ -115,7 +116,7 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     if (!isTold || !(await ledger.isFirstUse(`alive|${week}`, now().toISOString(), now()))) return;
     const heard = lives.map(({ source, days }) => `${source} last heard ${Math.floor(days)} days ago`);
     const waiting = `${held}${held >= maxLookedThrough ? " or more" : ""} held`;
-    await notices.send(JSON.stringify({ about: "alive", id: week, why: [...heard, waiting].join("; ") }));
+    await notices.sendTogether(toMessages({ about: "alive", id: week, why: [...heard, waiting].join("; ") }));
   }
 }
 

@@ -15,6 +15,7 @@ export interface AlarmsProps {
   readonly email: string | undefined;
   readonly api: HttpApi;
   readonly deadLetters: Queue;
+  readonly noticesDeadLetters: Queue;
   readonly functions: Readonly<Record<string, LambdaFunction>>;
 }
 
@@ -22,8 +23,9 @@ export interface AlarmsProps {
 export class Alarms extends Construct {
   readonly topic: Topic;
 
-  constructor(scope: Construct, id: string, { email, api, deadLetters, functions }: AlarmsProps) {
+  constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id);
+    const { email, api, deadLetters, noticesDeadLetters, functions } = props;
     this.topic = new Topic(this, "Topic", { enforceSSL: true });
     // `enforceSSL` brings a policy, and that replaces SNS's own, by which the account's alarms could publish.
     const conditions = { StringEquals: { "aws:SourceAccount": Stack.of(this).account } };
@@ -50,6 +52,12 @@ export class Alarms extends Construct {
       deadLetters.metricApproximateNumberOfMessagesVisible({ period, statistic: "Maximum" }),
       1,
       "Resignations failed for good. Look at the ledger's items with status failed, mend the cause, retry them.",
+    );
+    this.add(
+      "NoticeFailed",
+      noticesDeadLetters.metricApproximateNumberOfMessagesVisible({ period, statistic: "Maximum" }),
+      1,
+      "Notices were given up: a target refuses them. Check the targets secret, then redrive the notices' dead letters. No resignation is affected.",
     );
     // Not the queue's own age of its oldest message: SQS leaves out what was received three times or more.
     const metricName: Measure = "OldestOpenSeconds";
@@ -180,11 +188,6 @@ export const counted: Partial<Record<MetricName, { threshold: number; periodMinu
     threshold: 1,
     advice: "Requests were answered 503: Secrets Manager, DynamoDB or SQS did not answer. Senders repeat.",
   },
-  NoticeFailed: {
-    threshold: 1,
-    advice:
-      "A notice was given up: its target refuses it. Check the address in the targets secret. No resignation is affected.",
-  },
   HeadcountUnknown: {
     threshold: 1,
     advice:
@@ -215,6 +218,7 @@ export const counted: Partial<Record<MetricName, { threshold: number; periodMinu
   },
   Unreadable: {
     threshold: 1,
-    advice: "An item of the ledger cannot be read, and its person waits: the functions' logs name it. Mend the item.",
+    advice:
+      "An item of the ledger or a notice cannot be read, and waits: the functions' logs name it. Mend it, or deploy the version that wrote it.",
   },
 };

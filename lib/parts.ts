@@ -71,8 +71,9 @@ export function partsOf(scope: Construct, settings: Settings) {
       return table;
     },
 
-    createQueue(id: string, options: { deadLetters?: Queue; isFifo?: boolean } = {}): Queue {
-      const { deadLetters, isFifo } = options;
+    createQueue(id: string, options: { deadLetters?: Queue; maxReceiveCount?: number; isFifo?: boolean } = {}): Queue {
+      // Every try receives the message once more: the ledger says when to give up, a thousand only catch what crashes.
+      const { deadLetters, maxReceiveCount = 1000, isFifo } = options;
       const queue = new Queue(scope, id, {
         ...(isFifo && { fifo: true }),
         ...(key
@@ -82,8 +83,7 @@ export function partsOf(scope: Construct, settings: Settings) {
         retentionPeriod: Duration.days(14),
         // What a function in the middle of it could still do is over by then.
         visibilityTimeout: Duration.seconds(6 * functionTimeoutSeconds),
-        // Every try receives the message once more: the ledger says when to give up, this only catches what crashes.
-        ...(deadLetters && { deadLetterQueue: { queue: deadLetters, maxReceiveCount: 1000 } }),
+        ...(deadLetters && { deadLetterQueue: { queue: deadLetters, maxReceiveCount } }),
         removalPolicy: RemovalPolicy.RETAIN,
       });
       if (!deadLetters) {

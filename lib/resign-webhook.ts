@@ -8,6 +8,7 @@ import { Construct } from "constructs";
 import { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
 import { routes as deskRoutes } from "../lambda/desk.ts";
 import { forwardToOf } from "../lambda/intake/forward.ts";
+import { batchSize, maxTries } from "../lambda/notices/message.ts";
 import { directoryNames } from "../lambda/resignation/source-names.ts";
 import type { Environment } from "../lambda/settings/environment.ts";
 import { routes as webhookRoutes } from "../lambda/webhook.ts";
@@ -61,7 +62,7 @@ export class ResignWebhook extends Construct {
     this.deadLetters = createQueue("DeadLetters");
     this.queue = createQueue("Queue", { deadLetters: this.deadLetters });
     const noticesDeadLetters = createQueue("NoticesDeadLetters");
-    this.notices = createQueue("Notices", { deadLetters: noticesDeadLetters });
+    this.notices = createQueue("Notices", { deadLetters: noticesDeadLetters, maxReceiveCount: maxTries });
     const ledger: Environment = { LEDGER_TABLE: this.ledger.tableName };
     const queue: Environment = { QUEUE_URL: this.queue.queueUrl };
     const notices: Environment = { NOTICES_URL: this.notices.queueUrl };
@@ -122,13 +123,12 @@ export class ResignWebhook extends Construct {
       TARGETS_SECRET_ID: this.targets.secretArn,
       ...ledger,
       ...notices,
-      DEAD_LETTERS_URL: noticesDeadLetters.queueUrl,
     });
     allow(this.notifier, ["secretsmanager:GetSecretValue"], this.targets.secretArn);
     allow(this.notifier, ["dynamodb:GetItem"], this.ledger.tableArn);
-    allow(this.notifier, ["sqs:SendMessage"], this.notices.queueArn, noticesDeadLetters.queueArn);
+    allow(this.notifier, ["sqs:ChangeMessageVisibility"], this.notices.queueArn);
     // What happens within 20 seconds is one message: robots take 20 a minute.
-    feed(this.notifier, this.notices, { batchSize: 100, maxConcurrency: 2, maxBatchingWindow: Duration.seconds(20) });
+    feed(this.notifier, this.notices, { batchSize, maxConcurrency: 2, maxBatchingWindow: Duration.seconds(20) });
 
     this.sweep = createFunction("Sweep", { ...ledger, ...queue, ...notices });
     allow(this.sweep, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
@@ -158,6 +158,7 @@ export class ResignWebhook extends Construct {
       email: settings.alarmEmail,
       api,
       deadLetters: this.deadLetters,
+      noticesDeadLetters,
       functions,
     });
     new Dashboard(this, "Dashboard", { api, queue: this.queue, deadLetters: this.deadLetters, functions });

@@ -339,7 +339,7 @@ describe("what is verified again is carried out whole", () => {
       0,
     );
     const requests = [fromLark("ou_demo_1"), lark(event("contact.user.created_v3"))];
-    await refuseThenReverify(requests, { lark: { forwardTo: url }, forwardToPrivate: true });
+    await refuseThenReverify(requests, { lark: { forwardTo: url } });
     await expect.poll(() => passed.length, { timeout: 10_000 }).toBe(2);
     expect(passed.toSorted()).toEqual(requests.map(({ body }) => String(body)).toSorted());
     expect(genauth.calls()).toEqual([]);

@@ -79,7 +79,7 @@ export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, cha
     bury: async () => {},
   };
 
-  const notices = { send: async () => {} };
+  const notices = { sendTogether: async () => {} };
 
   /** The same parts, for a holder that dies before its n-th call: that call and all later ones do not happen. */
   function mortal(crashAt: number | null | undefined, failAt?: number) {

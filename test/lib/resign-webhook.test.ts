@@ -66,7 +66,7 @@ test("each function may do what it does, and nothing else", () => {
     ],
     Notifier: [
       ...["dynamodb:GetItem", ...logs, "secretsmanager:GetSecretValue"],
-      ...["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"],
+      ...["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
     ],
     Sweep: [
       ...["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"],
@@ -128,6 +128,27 @@ test("queues are encrypted, over TLS alone, with dead letters, and no filter dro
   template.hasResourceProperties("AWS::Lambda::EventSourceMapping", {
     FunctionResponseTypes: ["ReportBatchItemFailures"],
     FilterCriteria: Match.absent(),
+  });
+});
+
+test("a notice is tried eight times; then it is a dead letter, and the alarm looks at those", () => {
+  const [[deadLetters] = []] = Object.entries(template.findResources("AWS::SQS::Queue")).filter(([id]) =>
+    id.includes("NoticesDeadLetters"),
+  );
+  const getAtt = (name: string) => ({ "Fn::GetAtt": [deadLetters, name] });
+  template.hasResourceProperties("AWS::SQS::Queue", {
+    RedrivePolicy: { deadLetterTargetArn: getAtt("Arn"), maxReceiveCount: 8 },
+  });
+  template.hasResourceProperties("AWS::CloudWatch::Alarm", {
+    AlarmDescription: Match.stringLikeRegexp("runbook.md#noticefailed"),
+    MetricName: "ApproximateNumberOfMessagesVisible",
+    Dimensions: [{ Name: "QueueName", Value: getAtt("QueueName") }],
+    Threshold: 1,
+  });
+  template.hasResourceProperties("AWS::Lambda::EventSourceMapping", {
+    BatchSize: 400,
+    FunctionResponseTypes: ["ReportBatchItemFailures"],
+    MaximumBatchingWindowInSeconds: 20,
   });
 });
 

@@ -82,7 +82,9 @@ export async function startCompany(ground: Ground, changes: object = {}, startsA
   const genauth = createGenAuth({ host: simulator.url, userPoolId, secret, now, deadlineMs });
 
   const notices: Notice[] = [];
-  const noticesQueue = { send: async (body: string) => void notices.push(JSON.parse(body)) };
+  const noticesQueue = {
+    sendTogether: async ([message = ""]: readonly string[]) => void notices.push(JSON.parse(message).notice),
+  };
   const buried: string[] = [];
   const delays = new Map<string, number>();
   let messages: { id: string; atMs: number; receipt: string }[] = [];
