@@ -6,6 +6,7 @@ import { localUrl } from "./defaults.ts";
 import { type DecisionOptions, decide } from "./ledger/decision.ts";
 import { reverify, showQuarantine } from "./ledger/quarantine.ts";
 import { type Filter, isUrgent, listAll, type Shown } from "./ledger/resignations.ts";
+import { type StopOptions, startAll, stopAll, warnIfStopped } from "./ledger/stop.ts";
 import { print, toCard, toTable } from "./ledger/table.ts";
 import { type Format, formats, toHead, toLine } from "./ledger/trail.ts";
 import { connectOperator } from "./operator.ts";
@@ -27,7 +28,9 @@ withFilter(add("list", "who left and what came of it, the newest first"))
   .action(async (options: Common & Filter & { limit: number; back?: boolean }) => {
     const found: Shown[] = [];
     const filter = options.back ? { ...options, status: "resigned" } : options;
-    for await (const one of listAll(connectOperator(options), filter)) {
+    const operator = connectOperator(options);
+    await warnIfStopped(operator);
+    for await (const one of listAll(operator, filter)) {
       if (options.back && !isUrgent(one)) continue;
       if (found.push(one) >= options.limit) break;
     }
@@ -35,7 +38,9 @@ withFilter(add("list", "who left and what came of it, the newest first"))
   });
 
 add("show <id>", "everything about one, with its history").action(async (id: string, options: Common) => {
-  const one = await connectOperator(options).call<Shown>("GET", `/resignations/${id}`);
+  const operator = connectOperator(options);
+  await warnIfStopped(operator);
+  const one = await operator.call<Shown>("GET", `/resignations/${id}`);
   print(one, options, () => console.log(toCard(one)));
 });
 
@@ -60,6 +65,16 @@ for (const [name, description] of [
     );
   }
 }
+
+add("stop", "stop everything at once: nobody is resigned or suspended until start; what arrives waits")
+  .option("--why <text>", "why; it stands in the ledger")
+  .addHelpText("after", '\nExample:\n  npm run ledger -- stop --why "the directory was written anew"')
+  .action(async (options: StopOptions) => stopAll(connectOperator(options), options));
+
+add("start", "go on after a stop: what waited is carried out within minutes, as far as the brake lets it")
+  .option("--why <text>", "why; it stands in the ledger")
+  .addHelpText("after", '\nExample:\n  npm run ledger -- start --why "looked at everybody"')
+  .action(async (options: StopOptions) => startAll(connectOperator(options), options));
 
 add("quarantine", "what was refused or could not be read in the last 14 days, counted").action(
   async (options: Common) => showQuarantine(connectOperator(options), options),
