@@ -4,6 +4,7 @@ import { holds } from "../lambda/resignation/resignation.ts";
 import { statuses } from "../lambda/resignation/status.ts";
 import { localUrl } from "./defaults.ts";
 import { type DecisionOptions, decide } from "./ledger/decision.ts";
+import { type ImportOptions, importRestored } from "./ledger/import-restored.ts";
 import { reverify, showQuarantine } from "./ledger/quarantine.ts";
 import { type Filter, isUrgent, listAll, type Shown } from "./ledger/resignations.ts";
 import { type StopOptions, startAll, stopAll, warnIfStopped } from "./ledger/stop.ts";
@@ -93,6 +94,26 @@ withFilter(add("export", "the trail for auditors, the newest first"))
     }
   });
 
+program
+  .command("import-restored")
+  .description(
+    "after point-in-time recovery: copy what only the restored table has, with this shell's AWS credentials. " +
+      "What is not at its end waits for an operator; repeated, it copies what is left",
+  )
+  .requiredOption("--from <table>", "the restored table")
+  .option("--to <table>", "the live table (default: LedgerTable in --outputs)")
+  .option("--outputs <file>", "the stack's outputs (npx cdk deploy --outputs-file <file>)")
+  .option("--dry-run", "write nothing, and say what would be copied")
+  .addOption(operatorOption())
+  .option("--json", "for programs")
+  .addHelpText(
+    "after",
+    "\nEnds 0 where all is copied, 2 where something could not be read or must be run again, 1 where it could not be done.\n\n" +
+      "Example (docs/runbook.md, Restore the ledger):\n" +
+      "  npm run ledger -- import-restored --from restored-ledger --outputs outputs.json --dry-run",
+  )
+  .action(async (options: ImportOptions) => importRestored(options));
+
 // A reader that has enough, as in `… export | head`, ends the command quietly.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
@@ -114,12 +135,14 @@ function add(command: string, description: string): Command {
         "RESIGN_KEY",
       ),
     )
-    .addOption(
-      new Option("--operator <name>", "who you are; it stands in the history")
-        .env("RESIGN_OPERATOR")
-        .default(userInfo().username),
-    )
+    .addOption(operatorOption())
     .option("--json", "for programs");
+}
+
+function operatorOption(): Option {
+  return new Option("--operator <name>", "who you are; it stands in the history")
+    .env("RESIGN_OPERATOR")
+    .default(userInfo().username);
 }
 
 function withFilter(command: Command): Command {

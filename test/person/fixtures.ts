@@ -122,7 +122,7 @@ export async function startCompany(ground: Ground, changes: object = {}, startsA
   }
 
   const company = {
-    ...{ clock, now, ledger, table, genauth, simulator, notices, lines, buried },
+    ...{ clock, now, ledger, table, tableName: name, genauth, simulator, notices, lines, buried },
     /** Deployed anew, with these settings beside those of before. */
     deploy(next: object) {
       given.current = withOperators({ ...changes, ...next });
