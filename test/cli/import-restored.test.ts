@@ -66,8 +66,11 @@ test("nobody who came back is resigned, and nobody who left is lost", async () =
   await back(who(7));
   await rest(minute);
   // Three more have left, and nothing came of it yet.
-  const [returned, left, mistaken] = [1, 2, 3].map((nr) => deliver({ userId: who(nr) }));
-  const ids = { returned: await returned, left: await left, mistaken: await mistaken };
+  const ids = {
+    returned: await deliver({ userId: who(1) }),
+    left: await deliver({ userId: who(2) }),
+    mistaken: await deliver({ userId: who(3) }),
+  };
   const restored = await restore();
   await restored.table.put({ id: "res_bad", status: "nonsense", userId: who(9) });
   await restored.table.put({ id: "stop", since: "2026-01-01T00:00:00Z", startedAt: "2026-01-01T01:00:00Z" });

@@ -1,4 +1,6 @@
 /** The emergency stop: judged by what became of people in GenAuth, at rest and while it stands. */
+import { readFileSync } from "node:fs";
+import { type AttributeValue, DeleteItemCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { larkDeleted, signApi, signLark } from "../../cli/sign.ts";
 import type { Item } from "../../lambda/aws/table.ts";
@@ -262,7 +264,9 @@ describe("nothing is stale or given up for having waited", () => {
   );
 
   test("and nobody is alarmed: the stop alone is measured", async () => {
-    const { deliver, stopOrStart, sweep, lines, counted, buried } = await start();
+    const { deliver, stopOrStart, sweep, lines, counted, buried, notices } = await start({
+      notices: { about: ["failed", "alive"] },
+    });
     await stopOrStart("stop");
     await deliver();
     await pass(3 * day);
@@ -272,6 +276,13 @@ describe("nothing is stale or given up for having waited", () => {
     expect(Math.max(...measured("StoppedSeconds"))).toBe(3 * day);
     expect(["Failed", "NotGivenBack", "HeldTooLong", "Unreadable"].map(counted)).toEqual([0, 0, 0, 0]);
     expect([counted("Stopped"), counted("Started"), buried]).toEqual([1, 0, []]);
+    // Whoever is told once a week that all is alive is told of the stop.
+    const [alive, ...others] = notices;
+    expect([alive?.about, alive?.why, others]).toEqual([
+      "alive",
+      "ALL IS STOPPED since 2026-11-24T08:00:00.000Z; 0 held",
+      [],
+    ]);
   });
 
   // A message that is received a thousand times ends among the dead letters.
@@ -355,6 +366,24 @@ describe("a stop that was written by hand", () => {
       { at: "2026-11-24T07:59:00Z", by: "hand", status: "stopped" },
       { by: "alice (ops)", status: "started" },
     ]);
+  });
+
+  test("as the runbook has it is one that can be read, and ends as the runbook has it", async () => {
+    const { tableName: TableName, deliver, rest, status, ledger } = await start();
+    const runbook = readFileSync("docs/runbook.md", "utf8");
+    const argument = (call: string) => {
+      const given = new RegExp(`^\\$ aws dynamodb ${call} --table-name "\\$LEDGER_TABLE" --(item|key) '(.+)'$`, "m");
+      return JSON.parse(given.exec(runbook)?.[2] ?? "") as Record<string, AttributeValue>;
+    };
+    await ground.client.send(new PutItemCommand({ TableName, Item: argument("put-item") }));
+    const [since, why] = ["2026-11-25T08:00:00Z", "the directory was written anew"];
+    expect(await ledger.readStop()).toMatchObject({ isStopped: true, isUnreadable: false, since, by: "alice", why });
+    const id = await deliver();
+    await pass(hour);
+    expect(await status(id)).toBe("accepted");
+    await ground.client.send(new DeleteItemCommand({ TableName, Key: argument("delete-item") }));
+    await rest();
+    expect(await status(id)).toBe("resigned");
   });
 
   test("over one that was ended stops again", async () => {
