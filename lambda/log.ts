@@ -32,6 +32,8 @@ export type Metric =
   | "Forwarded"
   | "ForwardFailed"
   | "Swept"
+  | "Stopped"
+  | "Started"
   | "ClockDrift"
   | "HeldTooLong"
   | "BackAfterResigned"
@@ -40,7 +42,12 @@ export type Metric =
   | "Unreadable";
 
 /** What is measured beside a count. */
-export type Measure = "SinceEventSeconds" | "HeldWaiting" | "OldestOpenSeconds" | "ForwardAgeSeconds";
+export type Measure =
+  | "SinceEventSeconds"
+  | "HeldWaiting"
+  | "OldestOpenSeconds"
+  | "StoppedSeconds"
+  | "ForwardAgeSeconds";
 
 export const metricNamespace = "ResignWebhook";
 

@@ -2,6 +2,7 @@ import type * as z from "zod/mini";
 import { atFirstCall, connectGround, connectQueue, connectTable, type Site } from "./aws/connect.ts";
 import type { Queue } from "./aws/queue.ts";
 import type { Position } from "./aws/resignations.ts";
+import { type Stop, stopId, stoppedMs } from "./departure/stop.ts";
 import { silences } from "./intake/pulse.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { countUnreadable, type Log } from "./log.ts";
@@ -11,7 +12,7 @@ import { type Resignation, type Status, sweepAfterSeconds } from "./resignation/
 import * as settingsOf from "./settings/by-function.ts";
 
 export interface SweepParts {
-  readonly ledger: Pick<Ledger, "due" | "postpone" | "readPulse" | "isFirstUse" | "list">;
+  readonly ledger: Pick<Ledger, "due" | "postpone" | "readPulse" | "isFirstUse" | "list" | "readStop">;
   readonly queue: Pick<Queue, "send">;
   readonly notices: Pick<Queue, "sendTogether">;
   readonly settings: z.output<ReturnType<typeof settingsOf.sweep>>;
@@ -36,8 +37,9 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
   return async (): Promise<{ swept: number }> => {
     const swept = await sweep();
     const held = await watchTheHeld();
-    await watchTheOpen();
-    await listenForSilence(held);
+    const stop = await watchTheStop();
+    await watchTheOpen(stop);
+    await listenForSilence(held, stop);
     return { swept };
   };
 
@@ -77,13 +79,28 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     return found;
   }
 
-  /** Measures how long the oldest open departure has waited: GenAuth may be away, or refuse the token. */
-  async function watchTheOpen(): Promise<void> {
+  /** Measures for how long all has been stopped, while it is. */
+  async function watchTheStop(): Promise<Stop> {
+    const stop = await ledger.readStop();
+    if (stop.isUnreadable) countUnreadable(log, stopId);
+    if (stop.isStopped) {
+      const stoppedForMs = stop.since === undefined ? 0 : now().getTime() - Date.parse(stop.since);
+      log.measure("StoppedSeconds", Math.max(0, Math.round(stoppedForMs / 1_000)));
+    }
+    return stop;
+  }
+
+  /**
+   * Measures how long the oldest open departure has waited: GenAuth may be away, or refuse the token. The time in which
+   * all was stopped does not count.
+   */
+  async function watchTheOpen(stop: Stop): Promise<void> {
     const open: Resignation[] = [];
     for (const status of ["accepted", "resigning", "suspended", "scheduled"] as const)
       open.push(...(await allOf(status)));
+    const nowMs = now().getTime();
     // A departure whose day is to come has an age below zero.
-    const ages = open.map((one) => (now().getTime() - openSince(one)) / 1_000);
+    const ages = open.map((one) => (nowMs - openSince(one) - stoppedMs(stop, openSince(one), nowMs)) / 1_000);
     log.measure("OldestOpenSeconds", Math.round(Math.max(0, ...ages)));
   }
 
@@ -104,7 +121,7 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
   }
 
   /** Says which source is silent for too long: an event that never came is in no log. Once a week: that all is alive. */
-  async function listenForSilence(held: number): Promise<void> {
+  async function listenForSilence(held: number, stop: Stop): Promise<void> {
     const lives = await silences(ledger, log, now());
     for (const { source, days } of lives) {
       if (settings.silenceDays === 0 || days < settings.silenceDays) continue;
@@ -116,7 +133,10 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     if (!isTold || !(await ledger.isFirstUse(`alive|${week}`, now().toISOString(), now()))) return;
     const heard = lives.map(({ source, days }) => `${source} last heard ${Math.floor(days)} days ago`);
     const waiting = `${held}${held >= maxLookedThrough ? " or more" : ""} held`;
-    await notices.sendTogether(toMessages({ about: "alive", id: week, why: [...heard, waiting].join("; ") }));
+    const stopped = stop.isStopped ? [`ALL IS STOPPED${stop.since === undefined ? "" : ` since ${stop.since}`}`] : [];
+    await notices.sendTogether(
+      toMessages({ about: "alive", id: week, why: [...stopped, ...heard, waiting].join("; ") }),
+    );
   }
 }
 

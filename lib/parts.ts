@@ -5,6 +5,7 @@ import { type IGrantable, PolicyStatement, Role, ServicePrincipal } from "aws-cd
 import { type IKey, Key } from "aws-cdk-lib/aws-kms";
 import {
   Architecture,
+  type EventSourceMapping,
   type EventSourceMappingOptions,
   type Function as LambdaFunction,
   Runtime,
@@ -149,7 +150,7 @@ export function partsOf(scope: Construct, settings: Settings) {
     },
 
     /** Lets Lambda poll a queue for a function. No filter: AWS deletes what a filter does not match. */
-    feed(target: LambdaFunction, queue: Queue, options: Partial<EventSourceMappingOptions>): void {
+    feed(target: LambdaFunction, queue: Queue, options: Partial<EventSourceMappingOptions>): EventSourceMapping {
       allow(target, ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], queue.queueArn);
       const mapping = target.addEventSourceMapping("Feed", {
         eventSourceArn: queue.queueArn,
@@ -163,6 +164,7 @@ export function partsOf(scope: Construct, settings: Settings) {
         "Serverless::Serverless-LambdaEventSourceMappingDestination":
           "AWS offers it for streams; a queue has dead letters",
       });
+      return mapping;
     },
 
     runEvery(schedule: string, target: LambdaFunction): void {

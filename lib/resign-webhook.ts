@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Annotations, CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
 import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
-import type { Alias, Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import type { Alias, EventSourceMapping, Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
@@ -43,6 +43,8 @@ export class ResignWebhook extends Construct {
   /** Takes orders and what operators want: lists, decisions, Slack, the quarantine. */
   readonly desk: LambdaFunction;
   readonly resigner: LambdaFunction;
+  /** What lets Lambda poll the queue for the resigner: switched off, everything waits. */
+  readonly resignerFeed: EventSourceMapping;
   readonly notifier: LambdaFunction;
   readonly sweep: LambdaFunction;
   /** Where alarms are told. */
@@ -117,7 +119,7 @@ export class ResignWebhook extends Construct {
     allow(this.resigner, ["sqs:ChangeMessageVisibility"], this.queue.queueArn);
     allow(this.resigner, ["dynamodb:Query"], ...this.indexArns("byUser"));
     allow(this.resigner, ["sqs:SendMessage"], this.deadLetters.queueArn, this.notices.queueArn);
-    feed(this.resigner, this.queue, { batchSize: 10, maxConcurrency: resignerMax });
+    this.resignerFeed = feed(this.resigner, this.queue, { batchSize: 10, maxConcurrency: resignerMax });
 
     this.notifier = createFunction("Notifier", {
       TARGETS_SECRET_ID: this.targets.secretArn,
@@ -198,11 +200,8 @@ export class ResignWebhookStack extends Stack {
       description: "Resigns people in GenAuth who left Lark, WeCom, DingTalk or another source",
       ...props,
     });
-    const { url, domainTarget, keys, token, targets, ledger, queue, deadLetters, alarms } = new ResignWebhook(
-      this,
-      "ResignWebhook",
-      settings,
-    );
+    const built = new ResignWebhook(this, "ResignWebhook", settings);
+    const { url, domainTarget, keys, token, targets, ledger, queue, deadLetters, resignerFeed, alarms } = built;
     const outputs: Record<string, [value: string, description: string]> = {
       ...(domainTarget && { DomainTarget: [domainTarget, "Let the name of the domain point here"] }),
       ...directoryUrls(url),
@@ -214,6 +213,7 @@ export class ResignWebhookStack extends Stack {
       TargetsSecret: [targets.secretArn, "Fill in who is told"],
       LedgerTable: [ledger.tableName, "Every resignation, from acceptance to outcome"],
       QueueUrl: [queue.queueUrl, "What waits to be resigned"],
+      ResignerFeed: [resignerFeed.eventSourceMappingId, "Switched off, everything waits (docs/runbook.md, Stop)"],
       DeadLettersUrl: [deadLetters.queueUrl, "What failed for good"],
       Version: [version, "Of this project"],
       AlarmTopic: [alarms.topic.topicArn, "Subscribe here to hear alarms"],

@@ -11,6 +11,7 @@ import { openTable } from "../lambda/aws/table.ts";
 import { takePlace } from "../lambda/departure/brake.ts";
 import { noEffect } from "../lambda/departure/effect.ts";
 import { relationId } from "../lambda/departure/people.ts";
+import { parseStop, started, stopped } from "../lambda/departure/stop.ts";
 import { createLedger, type Ledger } from "../lambda/ledger.ts";
 import { toInquiry } from "../lambda/operators/inquiry.ts";
 import { toResignation } from "../lambda/resignation/departure.ts";
@@ -54,6 +55,8 @@ const departure: Resignation = {
   ...{ dueAt: later(now, 60), tell: [{ about: "held", id: "res_1" }] },
 };
 const { id } = departure;
+const step = { at: now.toISOString(), by: "ops" };
+const allStopped = stopped(parseStop(undefined), step);
 const claimed = moveTo(departure, "resigning", { lease: { owner: "me", until: later(now, 60) } });
 const person = "person|g1";
 const take = (ledger: Ledger) => ledger.takePerson(person, "me", now, later(now, 120));
@@ -151,6 +154,12 @@ const rows: readonly Row[] = [
     ...{ site: "brake.saveBrake", what: "that is there" },
     before: (ledger) => ledger.saveBrake("brake", { version: 0, passed: [] }),
     write: (ledger) => ledger.saveBrake("brake", { version: 1, passed }),
+  },
+  { site: "stop.saveStop", write: (ledger) => ledger.saveStop(allStopped) },
+  {
+    ...{ site: "stop.saveStop", what: "that is there" },
+    before: (ledger) => ledger.saveStop(allStopped),
+    write: (ledger) => ledger.saveStop(started({ ...allStopped, version: 1 }, step)),
   },
   { site: "pulse.notePulse", what: "on", write: (ledger) => ledger.notePulse("lark", now, "on") },
   {

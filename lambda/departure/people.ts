@@ -27,6 +27,9 @@ const personSchema = z.object({
 });
 export type Person = z.infer<typeof personSchema>;
 
+/** Reads a person's item; without one nothing is known. Throws zod's error if it is none. */
+export const parsePerson = (item: Item | undefined): Person => personSchema.parse(item ?? {});
+
 /** What is known of a sync relation: what was said of it, and the user it last led to. */
 const relationSchema = z.object({
   /** The GenAuth user that it last led to. */
@@ -150,7 +153,7 @@ export function createPeople(table: Table) {
     },
 
     async getPerson(id: string): Promise<Person> {
-      return personSchema.parse((await table.get({ id })) ?? {});
+      return parsePerson(await table.get({ id }));
     },
 
     /**
@@ -170,7 +173,7 @@ export function createPeople(table: Table) {
           ":expiresAt": expiry(now, keptDays),
         },
       });
-      return attributes && personSchema.parse(attributes);
+      return attributes && parsePerson(attributes);
     },
 
     /** Lays the person's lease down, if it is still ours. */

@@ -119,6 +119,46 @@ test("approve --as names one of those whom it may mean, --held-for the hold that
   await expect.poll(() => genauth.effects("wechatwork:demo_8"), { timeout: 10_000 }).toBe(1);
 }, 60_000);
 
+test("stop stops everything, whatever is listed says so, and start goes on", async () => {
+  const stopped = await ledger("stop", "--why", "wrong people leave");
+  expect(stopped).toMatchObject({ code: 0, err: "" });
+  const loud = /^ALL IS STOPPED since 20\S+Z, by alice \(ops\): wrong people leave\n/;
+  expect(stopped.out).toMatch(loud);
+  expect((await ledger("stop", "--why", "again")).out).toMatch(
+    /^It was stopped before\. ALL IS STOPPED .*: wrong people/,
+  );
+  const order = { method: "POST", path: "/resignations", body: { userId: "lark:ou_demo_13" } } as const;
+  const { id } = (await (await sendSigned(signApi(order, keys.api.zapier), stack.url)).json()) as { id: string };
+  await expect.poll(async () => (await stack.ledger.get(id))?.stoppedUntil, { timeout: 10_000 }).toBeDefined();
+  for (const args of [["list"], ["show", id]]) {
+    const shown = await ledger(...args);
+    expect([shown.code, shown.err, shown.out]).toEqual([0, expect.stringMatching(loud), expect.stringContaining(id)]);
+  }
+  // For programs the list is the list.
+  expect(JSON.parse((await ledger("list", "--json")).out)[0]).toMatchObject({ id, status: "accepted" });
+  expect((await ledger("cancel", "res_1")).err).toMatch(loud);
+  expect((await ledger("show", id)).out).toContain("by alice (ops): Waits: all is stopped since 20");
+  const doctor = () => run("doctor", ["--url", stack.url, "--genauth", genauth.url]);
+  expect(await doctor()).toMatchObject({
+    code: 1,
+    out: expect.stringMatching(
+      /✘ emergency stop: ALL IS STOPPED since 20.*by alice \(ops\): wrong people leave\n.*ledger -- start/,
+    ),
+  });
+  expect(await ledger("start", "--operator", "bob", "--why", "looked at everybody")).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^Started\./),
+    err: "",
+  });
+  expect(await ledger("start")).toMatchObject({ code: 0, out: "Nothing is stopped.\n" });
+  expect(await ledger("list")).toMatchObject({ code: 0, err: "" });
+  expect((await doctor()).out).toContain("✔ emergency stop: nothing is stopped");
+  const outsider = await ledger("stop", "--key", keys.api.zapier);
+  expect([outsider.code, outsider.err]).toEqual([1, expect.stringContaining("403")]);
+  expect((await stack.ledger.readStop()).isStopped).toBe(false);
+  expect((await run("ledger", ["stop", "--help"])).out).toContain('npm run ledger -- stop --why "');
+}, 90_000);
+
 test("acknowledge takes who is back after they were resigned off the urgent list", async () => {
   const id = await order("lark:ou_demo_12");
   expect(await ledger("acknowledge", id)).toMatchObject({ code: 1, err: expect.stringContaining("409") });

@@ -160,6 +160,7 @@ test("the API has exactly the routes that the sources have", () => {
     "GET /quarantine",
     "GET /resignations",
     "GET /resignations/{id}",
+    "GET /stop",
     "GET /wechatwork",
     "POST /dingtalk",
     "POST /lark",
@@ -171,6 +172,8 @@ test("the API has exactly the routes that the sources have", () => {
     "POST /resignations/{id}/retry",
     "POST /slack/commands",
     "POST /slack/interactions",
+    "POST /start",
+    "POST /stop",
     "POST /wechatwork",
   ]);
   template.hasResourceProperties("AWS::ApiGatewayV2::Stage", {
