@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 
 // Every setting that a function reads, declared once: what it does, its default and its type. `lib/settings.ts` adds
-// what only a deployment needs and refuses what is wrong; `settings-of.ts` says which function reads which of them.
+// what only a deployment needs and refuses what is wrong; `by-function.ts` says which function reads which of them.
 // docs/settings.md is made from these comments. They are functions so that a bundle has only those that it calls.
 //
 // While a version deploys, a function may find the environment of the version before: what is unknown in it is ignored.
@@ -187,7 +187,7 @@ export const silence = () => ({
 
 type Read<Section extends () => z.core.$ZodLooseShape> = z.output<z.ZodMiniObject<ReturnType<Section>>>;
 
-/** All of them as they are read. A function has its part: see `settings-of.ts`. */
+/** All of them as they are read. A function has its part: see `by-function.ts`. */
 export type RuntimeSettings = Read<typeof departures> &
   Read<typeof orders> &
   Read<typeof silence> & {
