@@ -33,7 +33,7 @@ beforeAll(async () => {
   settings = {
     genauth: { host: genauth.url, userPoolId: simulatorCredentials.userPoolId },
     // What a shell, a quotation mark or a template would change.
-    lark: { appId: "cli_$HOME`id`\\'\"${1}", forwardTo: "https://sync.example.com/lark" },
+    lark: { appId: `cli_$HOME\`id\`\\'"$\{1}`, forwardTo: "https://sync.example.com/lark" },
     protected: everybody,
   };
   made = synthesize("one", settings);
@@ -91,23 +91,16 @@ test("500 protected people are protected by the resigner that was built", async 
   const ids = await Promise.all(["lark:ou_demo_1", "lark:ou_demo_500", "wechatwork:demo_1"].map(enter));
   const { handler } = (await import(made.resigner.file)) as { handler: (event: SQSEvent) => Promise<object> };
   const Records = ids.map((body) => ({ body, messageId: body, receiptHandle: body, attributes: {} }));
-  vi.spyOn(console, "log").mockImplementation(() => {});
   expect(await handler({ Records } as unknown as SQSEvent)).toEqual({ batchItemFailures: [] });
-  vi.restoreAllMocks();
   vi.unstubAllEnvs();
-  const found = await Promise.all(
-    ids.map(async (id) => [(await ledger.get(id))?.status, (await ledger.get(id))?.heldFor]),
-  );
-  expect(found).toEqual([
-    ["held", "protected"],
-    ["held", "protected"],
-    ["resigned", undefined],
+  expect(await Promise.all(ids.map((id) => ledger.get(id)))).toMatchObject([
+    { status: "held", heldFor: "protected" },
+    { status: "held", heldFor: "protected" },
+    { status: "resigned" },
   ]);
 });
 
 test("a setting that changes changes the code of those that read it, and of no other", () => {
-  const again = synthesize("two", settings);
-  const changed = synthesize("three", { ...settings, notices: { language: "zh" } });
-  const changes = (now: typeof made) => names.filter((name) => now[name].hash !== made[name].hash);
-  expect([changes(again), changes(changed)]).toEqual([[], ["notifier"]]);
+  const changed = synthesize("two", { ...settings, notices: { language: "zh" } });
+  expect(names.filter((name) => changed[name].hash !== made[name].hash)).toEqual(["notifier"]);
 });
