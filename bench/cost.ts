@@ -63,7 +63,7 @@ export async function benchCost(): Promise<Section> {
   await stack.close();
   await Promise.all([...proxies, aws, genauth].map((one) => one.close()));
 
-  // Once each: a request, the webhook, a batch of one, and half a second of the two functions together with GenAuth's answers.
+  // Once each: a request, the webhook, a batch of one, and half a second of the two functions together with GenAuth's answers; the webhook has twice the memory for half the time.
   add("HTTP API requests", departures);
   add("Lambda requests", 3 * departures);
   add("Lambda half-GB-seconds", 1.5 * departures);
@@ -78,7 +78,7 @@ export async function benchCost(): Promise<Section> {
   }
   rows.push(["in all", "", sum.toFixed(2)]);
   const text = [
-    `${departures} departures from Lark, one notice each, everything at its defaults but the brake. The calls are counted; half a second of 512 MB a function is assumed.`,
+    `${departures} departures from Lark, one notice each, everything at its defaults but the brake. The calls are counted; half a second of 512 MB a function is assumed, and a quarter of a second of webhook's 1,024 MB.`,
     tableOf(["per departure", "count", "$ per million departures"], rows),
   ].join("\n");
   return { text, headline: [["A thousand departures in AWS", `$${(sum / 1000).toFixed(3)}`, "", ""]] };

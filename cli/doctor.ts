@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { localGenAuthUrl, localUrl, simulatorCredentials } from "./defaults.ts";
+import { askAccount } from "./doctor/account.ts";
 import { toText } from "./doctor/finding.ts";
 import { askGenAuth } from "./doctor/genauth.ts";
 import { probe } from "./doctor/probe.ts";
@@ -15,6 +16,7 @@ interface Options {
   token?: string;
   person?: string;
   outputs?: string;
+  beforeDeploy?: boolean;
   probe?: boolean;
   resign?: string;
 }
@@ -33,6 +35,10 @@ new Command("doctor")
     "--outputs <file>",
     "a deployed stack's outputs (npx cdk deploy --outputs-file <file>): looks into its secrets and queues",
   )
+  .option(
+    "--before-deploy",
+    "look only whether the AWS account of this shell can take the deployment: nothing is created",
+  )
   .option("--probe", "with --person: ask GenAuth what it really answers, and change nothing")
   .option(
     "--resign <sync relation>",
@@ -40,11 +46,13 @@ new Command("doctor")
   )
   .action(async (options: Options) => {
     if (options.probe) return probe(options);
-    const findings = [
-      ...(await askGenAuth(options)),
-      ...(await askWebhook(options)),
-      ...(options.outputs ? await askStack(options) : await askStop(options)),
-    ];
+    const findings = options.beforeDeploy
+      ? await askAccount()
+      : [
+          ...(await askGenAuth(options)),
+          ...(await askWebhook(options)),
+          ...(options.outputs ? await askStack(options) : await askStop(options)),
+        ];
     for (const finding of findings) console.log(toText(finding));
     const ill = findings.filter(({ isWell }) => !isWell).length;
     console.log(ill === 0 ? "All is well." : `${ill} of ${findings.length} are not well.`);

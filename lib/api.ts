@@ -1,39 +1,48 @@
 import { RemovalPolicy } from "aws-cdk-lib";
 import { AccessLogFormat } from "aws-cdk-lib/aws-apigateway";
-import { DomainName, HttpApi, type HttpMethod, HttpStage, LogGroupLogDestination } from "aws-cdk-lib/aws-apigatewayv2";
+import {
+  CfnIntegration,
+  type CfnRoute,
+  type CfnStage,
+  DomainName,
+  HttpApi,
+  type HttpMethod,
+  type HttpRoute,
+  HttpStage,
+  LogGroupLogDestination,
+} from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
 import { Certificate, CertificateValidation } from "aws-cdk-lib/aws-certificatemanager";
-import type { Alias, IFunction, Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import { CfnPermission } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import { ARecord, HostedZone, RecordTarget } from "aws-cdk-lib/aws-route53";
 import { ApiGatewayv2DomainProperties } from "aws-cdk-lib/aws-route53-targets";
 import type { Construct } from "constructs";
+import type { LiveFunction } from "./live-function.ts";
 import { acknowledge } from "./parts.ts";
 import type { Settings } from "./settings.ts";
+
+/** The routes of a function. `isApart`: each of them has a throttle of its own, which the others cannot use up. */
+export interface Routes {
+  readonly target: LiveFunction;
+  readonly routes: Iterable<string>;
+  readonly isApart?: boolean;
+}
 
 /** The API that senders call: the routes of the two functions and no other. Each request's signature authorises it. */
 export function createApi(
   scope: Construct,
-  routes: readonly (readonly [route: string, target: LambdaFunction | Alias])[],
+  functions: readonly Routes[],
   { domain, throttle, logRetentionDays }: Settings,
 ): { api: HttpApi; url: string; domainTarget: string | undefined } {
   const api = new HttpApi(scope, "Api", {
     createDefaultStage: false,
     disableExecuteApiEndpoint: domain !== undefined,
   });
-  const integrations = new Map(
-    [...new Set(routes.map(([, target]) => target))].map((target) => [
-      target,
-      new HttpLambdaIntegration(target.node.id, target as IFunction),
-    ]),
-  );
-  for (const [route, target] of routes) {
-    const [method = "", path = ""] = route.split(" ");
-    const integration = integrations.get(target) as HttpLambdaIntegration;
-    for (const added of api.addRoutes({ path, methods: [method as HttpMethod], integration })) {
-      acknowledge(added, { "AwsSolutions-APIG4": "Senders can only sign their requests: that is the authorisation" });
-    }
-  }
+  const apart = functions.flatMap((one) => {
+    const added = addRoutes(api, one);
+    return one.isApart ? added : [];
+  });
   const accessLogs = new LogGroup(scope, "AccessLogs", {
     retention: logRetentionDays as RetentionDays,
     removalPolicy: RemovalPolicy.RETAIN,
@@ -50,11 +59,34 @@ export function createApi(
     },
     ...(domainName && { domainMapping: { domainName } }),
   });
+  const limits = { ThrottlingRateLimit: throttle.ratePerSecond, ThrottlingBurstLimit: throttle.burst };
+  const resources = apart.map(({ node }) => node.defaultChild as CfnRoute);
+  const routeSettings = Object.fromEntries(resources.map(({ routeKey }) => [routeKey, limits]));
+  (stage.node.defaultChild as CfnStage).routeSettings = routeSettings;
+  // A stage cannot be told of a route that is not there yet.
+  stage.node.addDependency(...resources);
   return {
     api,
     url: domain ? `https://${domain.name}` : stage.url.replace(/\/$/, ""),
     domainTarget: domainName?.regionalDomainName,
   };
+}
+
+/** Each function has one integration, and the permission that goes with it. */
+function addRoutes(api: HttpApi, { target, routes }: Routes): HttpRoute[] {
+  const integration = new HttpLambdaIntegration(target.node.id, target.live, { scopePermissionToRoute: false });
+  const all = [...routes].flatMap((route) => {
+    const [method = "", path = ""] = route.split(" ");
+    return api.addRoutes({ path, methods: [method as HttpMethod], integration });
+  });
+  for (const route of all) {
+    acknowledge(route, { "AwsSolutions-APIG4": "Senders can only sign their requests: that is the authorisation" });
+  }
+  // Or a deployment could lead requests to an alias that the API may not call yet.
+  const made = all.flatMap((route) => route.node.findAll());
+  const permissions = made.filter((one) => one instanceof CfnPermission);
+  for (const one of made) if (one instanceof CfnIntegration) one.node.addDependency(...permissions);
+  return all;
 }
 
 function createDomain(

@@ -1,17 +1,14 @@
-import { fileURLToPath } from "node:url";
 import { Duration, RemovalPolicy, SecretValue, Validations } from "aws-cdk-lib";
 import { AttributeType, type CfnGlobalTable, ProjectionType, TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import { type IGrantable, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { type IKey, Key } from "aws-cdk-lib/aws-kms";
 import {
   Architecture,
-  type EventSourceMapping,
+  EventSourceMapping,
   type EventSourceMappingOptions,
-  type Function as LambdaFunction,
   Runtime,
   Tracing,
 } from "aws-cdk-lib/aws-lambda";
-import { NodejsFunction, OutputFormat, SourceMapMode } from "aws-cdk-lib/aws-lambda-nodejs";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import { CfnSchedule } from "aws-cdk-lib/aws-scheduler";
 import { Secret } from "aws-cdk-lib/aws-secretsmanager";
@@ -21,7 +18,7 @@ import type { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
 import * as settingsOf from "../lambda/settings/by-function.ts";
 import type { Environment } from "../lambda/settings/environment.ts";
 import { placeholder } from "../lambda/settings/secret-text.ts";
-import { bundling } from "./bundling.ts";
+import { LiveFunction } from "./live-function.ts";
 import type { Settings } from "./settings.ts";
 
 /** Covers the look-ups, the call and their one repetition with a fresh token. */
@@ -93,13 +90,13 @@ export function partsOf(scope: Construct, settings: Settings) {
       return queue;
     },
 
-    /** A function of `lambda/<id>.ts`, with its part of the settings in its environment. */
+    /** A function of `lambda/<id>.ts`, with its part of the settings in its bundle. */
     createFunction(
       id: Capitalize<FunctionName>,
       environment: Environment,
-      options: { timeoutSeconds?: number; reservedConcurrentExecutions?: number | undefined } = {},
-    ): LambdaFunction {
-      const { timeoutSeconds = functionTimeoutSeconds, reservedConcurrentExecutions } = options;
+      options: { timeoutSeconds?: number; memorySize?: number; reserved?: number; provisioned?: number } = {},
+    ): LiveFunction {
+      const { timeoutSeconds = functionTimeoutSeconds, memorySize = 512, reserved = 0, provisioned = 0 } = options;
       const name = id.toLowerCase() as Lowercase<typeof id>;
       const logGroup = new LogGroup(scope, `${id}Logs`, {
         retention: logRetentionDays as RetentionDays,
@@ -108,34 +105,19 @@ export function partsOf(scope: Construct, settings: Settings) {
       const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
       logGroup.grantWrite(role);
       if (key) allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], key.keyArn);
-      const created = new NodejsFunction(scope, id, {
-        entry: pathOf(`../lambda/${name}.ts`),
-        projectRoot: pathOf(".."),
-        depsLockFilePath: pathOf("../package-lock.json"),
+      const created = new LiveFunction(scope, id, {
+        name,
+        settings: settingsTextOf(name, settings),
         runtime: Runtime.NODEJS_24_X,
         architecture: Architecture.ARM_64,
-        memorySize: 512,
+        memorySize,
         timeout: Duration.seconds(timeoutSeconds),
-        ...(reservedConcurrentExecutions !== undefined && { reservedConcurrentExecutions }),
+        ...(reserved > 0 && { reservedConcurrentExecutions: reserved }),
+        provisioned,
         ...(xRay && { tracing: Tracing.ACTIVE }),
-        environment: { ...environment, RESIGN_SETTINGS: settingsTextOf(name, settings) } satisfies Environment,
+        environment,
         role,
         logGroup,
-        bundling: {
-          format: OutputFormat.ESM,
-          mainFields: [...bundling.mainFields],
-          target: bundling.target,
-          minify: true,
-          // Beside the bundle, to read a trace with; the function does not load it.
-          sourceMap: true,
-          sourceMapMode: SourceMapMode.EXTERNAL,
-          sourcesContent: false,
-          externalModules: [],
-          banner: bundling.banner,
-          esbuildArgs: Object.fromEntries(
-            Object.entries(bundling.alias).map(([name, path]) => [`--alias:${name}`, path]),
-          ),
-        },
       });
       acknowledge(created, {
         "Serverless::Serverless-LambdaDLQ":
@@ -150,9 +132,10 @@ export function partsOf(scope: Construct, settings: Settings) {
     },
 
     /** Lets Lambda poll a queue for a function. No filter: AWS deletes what a filter does not match. */
-    feed(target: LambdaFunction, queue: Queue, options: Partial<EventSourceMappingOptions>): EventSourceMapping {
+    feed(target: LiveFunction, queue: Queue, options: Partial<EventSourceMappingOptions>): EventSourceMapping {
       allow(target, ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], queue.queueArn);
-      const mapping = target.addEventSourceMapping("Feed", {
+      const mapping = new EventSourceMapping(target, "Feed", {
+        target: target.live,
         eventSourceArn: queue.queueArn,
         reportBatchItemFailures: true,
         ...options,
@@ -167,13 +150,13 @@ export function partsOf(scope: Construct, settings: Settings) {
       return mapping;
     },
 
-    runEvery(schedule: string, target: LambdaFunction): void {
+    runEvery(schedule: string, { live }: LiveFunction): void {
       const role = new Role(scope, "SweepScheduleRole", { assumedBy: new ServicePrincipal("scheduler.amazonaws.com") });
-      allow(role, ["lambda:InvokeFunction"], target.functionArn);
+      allow(role, ["lambda:InvokeFunction"], live.functionArn);
       new CfnSchedule(scope, "SweepSchedule", {
         scheduleExpression: schedule,
         flexibleTimeWindow: { mode: "OFF" },
-        target: { arn: target.functionArn, roleArn: role.roleArn },
+        target: { arn: live.functionArn, roleArn: role.roleArn },
       });
     },
   };
@@ -191,16 +174,6 @@ export function acknowledge(construct: Construct, reasons: Readonly<Record<strin
 type FunctionName = keyof typeof settingsOf;
 const readers: Readonly<Record<FunctionName, () => { parse: (settings: Settings) => object }>> = settingsOf;
 
-/** The part of the settings that a function reads, as it reads it. Throws an error where it is too long. */
-function settingsTextOf(name: FunctionName, settings: Settings): string {
-  const text = JSON.stringify(readers[name]().parse(settings));
-  if (Buffer.byteLength(text) <= maxSettingsBytes) return text;
-  throw new Error(
-    "resignWebhook: the settings are too long for a function: shorten protected, by prefixes that end in *",
-  );
-}
-
-/** AWS gives a function's environment 4 kB in all: with more the deployment fails halfway. */
-const maxSettingsBytes = 3_300;
-
-const pathOf = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+/** The part of the settings that a function reads, as it reads it. */
+export const settingsTextOf = (name: FunctionName, settings: Settings): string =>
+  JSON.stringify(readers[name]().parse(settings));

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Annotations, CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
 import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
-import type { Alias, EventSourceMapping, Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import type { EventSourceMapping } from "aws-cdk-lib/aws-lambda";
 import type { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
@@ -15,8 +15,10 @@ import { routes as webhookRoutes } from "../lambda/webhook.ts";
 import { Alarms } from "./alarms.ts";
 import { createApi } from "./api.ts";
 import { Dashboard } from "./dashboard.ts";
+import type { LiveFunction } from "./live-function.ts";
 import { allow, partsOf } from "./parts.ts";
 import { parseSettings, type ResignWebhookProps } from "./settings.ts";
+import { refuseTokens } from "./tokens.ts";
 import { warningsOf } from "./warnings.ts";
 
 /** The way a departure travels: API Gateway → webhook → queue → resigner → GenAuth, with the ledger beside it. */
@@ -39,19 +41,20 @@ export class ResignWebhook extends Construct {
   /** What people are told of. */
   readonly notices: Queue;
   /** Takes what the directories send. */
-  readonly webhook: LambdaFunction;
+  readonly webhook: LiveFunction;
   /** Takes orders and what operators want: lists, decisions, Slack, the quarantine. */
-  readonly desk: LambdaFunction;
-  readonly resigner: LambdaFunction;
+  readonly desk: LiveFunction;
+  readonly resigner: LiveFunction;
   /** What lets Lambda poll the queue for the resigner: switched off, everything waits. */
   readonly resignerFeed: EventSourceMapping;
-  readonly notifier: LambdaFunction;
-  readonly sweep: LambdaFunction;
+  readonly notifier: LiveFunction;
+  readonly sweep: LiveFunction;
   /** Where alarms are told. */
   readonly alarms: Alarms;
 
   constructor(scope: Construct, id: string, props: ResignWebhookProps) {
     super(scope, id);
+    refuseTokens(props);
     const settings = parseSettings(props);
     const parts = partsOf(this, settings);
     const { createSecret, createTable, createQueue, createFunction, feed, runEvery } = parts;
@@ -79,7 +82,7 @@ export class ResignWebhook extends Construct {
     this.webhook = createFunction(
       "Webhook",
       { ...received, ...ledger, ...queue, ...forwarding?.environment },
-      { timeoutSeconds: answerSeconds, reservedConcurrentExecutions: webhookReserved },
+      { timeoutSeconds: answerSeconds, memorySize: 1_024, reserved: webhookReserved, provisioned: webhookProvisioned },
     );
     allow(this.webhook, ["secretsmanager:GetSecretValue"], this.keys.secretArn);
     allow(this.webhook, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
@@ -138,15 +141,11 @@ export class ResignWebhook extends Construct {
     allow(this.sweep, ["sqs:SendMessage"], this.queue.queueArn, this.notices.queueArn);
     runEvery("rate(5 minutes)", this.sweep);
 
-    const answering: LambdaFunction | Alias =
-      webhookProvisioned > 0
-        ? this.webhook.addAlias("live", { provisionedConcurrentExecutions: webhookProvisioned })
-        : this.webhook;
     const { api, url, domainTarget } = createApi(
       this,
       [
-        ...[...webhookRoutes.keys()].map((route) => [route, answering] as const),
-        ...[...deskRoutes.keys()].map((route) => [route, this.desk] as const),
+        { target: this.webhook, routes: webhookRoutes.keys(), isApart: true },
+        { target: this.desk, routes: deskRoutes.keys() },
       ],
       settings,
     );

@@ -140,16 +140,17 @@ const localSchema = z
         /** Webhooks kept warm, for WeCom's one second. Costs by the hour: see docs/cost.md. @default 0 */
         webhookProvisioned: z._default(count, 0),
         /**
-         * At most so many webhooks at once, and so many of the account's kept free for them.
-         * @default - what the account has
+         * So many executions of the account are kept for webhooks, and no more of them run at once: 50 requests a
+         * second at 0.4 s each, a cold one's time. Raise it with `throttle.ratePerSecond`. 0: none are kept, for an
+         * account that has too few: see docs/setup.md#concurrency. @default 20
          */
-        webhookReserved: z.optional(count.check(z.gte(1))),
+        webhookReserved: z._default(count, 20),
         /** At most so many resigners at once, each with up to 10 departures: how hard GenAuth is called. @default 5 */
         resignerMax: z._default(count.check(z.gte(2), z.lte(1000)), 5),
       },
       {},
       z.refine(
-        ({ webhookProvisioned, webhookReserved = webhookProvisioned }) => webhookProvisioned <= webhookReserved,
+        ({ webhookProvisioned, webhookReserved }) => webhookReserved === 0 || webhookProvisioned <= webhookReserved,
         "webhookProvisioned must not be more than webhookReserved",
       ),
     ),
@@ -167,7 +168,7 @@ const localSchema = z
       z.number().check(z.refine((days) => logDays.includes(days), `must be one of ${logDays.join(", ")}`)),
       365,
     ),
-    /** How much the API takes, over all sources. */
+    /** How much the API takes: each directory's address for itself, so that nothing else can use it up. */
     throttle: section(
       {
         /** Requests a second. @unit requests @default 50 */

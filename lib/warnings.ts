@@ -1,7 +1,14 @@
 import type { Settings } from "./settings.ts";
 
 /** What is allowed, and leaves a safeguard practically off or holds everybody: to be told at synth. */
-export function warningsOf({ brake, dryRun, maxEventAgeSeconds, protected: patterns, retry }: Settings): string[] {
+export function warningsOf({
+  brake,
+  concurrency,
+  dryRun,
+  maxEventAgeSeconds,
+  protected: patterns,
+  retry,
+}: Settings): string[] {
   const day = 86_400;
   const warnings: [boolean, string][] = [
     [brake.perHour === 0 || brake.perDay === 0, "brake.perHour or brake.perDay is 0: everybody is held"],
@@ -23,6 +30,10 @@ export function warningsOf({ brake, dryRun, maxEventAgeSeconds, protected: patte
     [
       patterns.some((pattern) => pattern.endsWith(":*")),
       "protected names a whole provider: all of its people are held",
+    ],
+    [
+      concurrency.webhookReserved === 0,
+      "concurrency.webhookReserved is 0: whatever else runs in the account can take the executions that departures need, and a new account has about ten in all (docs/setup.md#concurrency)",
     ],
     [dryRun, "dryRun is on: everybody is held"],
     [retry.giveUpAfterSeconds < 3_600, "retry.giveUpAfterSeconds is less than an hour: a short outage makes failures"],

@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { LambdaClient, ListFunctionsCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
+import { appendFileSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { Command } from "commander";
 import { simulatorCredentials } from "../cli/defaults.ts";
@@ -14,6 +13,7 @@ import { localSettings, readLocalSettings, senderPaths, withSecondListener } fro
 const outputsFile = `${folder}/outputs.json`;
 const keysFile = process.env.LOCAL_KEYS ?? localKeysFile;
 const logFile = `${folder}/ministack.log`;
+const synthesized = `${folder}/cdk.out`;
 
 /** `npm run deploy:local`: the real template by the real `cdk deploy`, into an AWS on this machine. */
 async function deployLocal({ once: isOnce = false }: { once?: boolean }): Promise<number> {
@@ -39,17 +39,20 @@ async function deployLocal({ once: isOnce = false }: { once?: boolean }): Promis
 
   const { accessKeyId, accessKeySecret } = simulatorCredentials;
   const told = await startNoticeStandIns((received) => console.log(toLine(received)));
+  const listenerToBe = toPublicName(told.secondListener);
   const resignWebhook = {
     alarmEmail: "alarms@example.com",
     ...localSettings(withSecondListener(settings, listenerToBe), genauth),
   };
   console.log(`deploying into ${endpoint} …`);
   await run("cdk", ["bootstrap", "aws://000000000000/us-east-1", "--quiet"]);
+  const context = ["--context", `resignWebhook=${JSON.stringify(resignWebhook)}`];
+  await run("cdk", ["synth", "--quiet", "--output", synthesized, ...context]);
+  replaceInBundles(listenerToBe, told.secondListener);
   await run("cdk", [
-    ...["deploy", "--all", "--require-approval", "never", "--progress", "events", "--outputs-file", outputsFile],
-    ...["--context", `resignWebhook=${JSON.stringify(resignWebhook)}`],
+    ...["deploy", "--app", synthesized, "--all", "--require-approval", "never", "--progress", "events"],
+    ...["--outputs-file", outputsFile],
   ]);
-  await forwardTo(told.secondListener);
   const outputs = (JSON.parse(readFileSync(outputsFile, "utf8")) as { ResignWebhook: Record<string, string> })
     .ResignWebhook;
   const client = new SecretsManagerClient();
@@ -90,17 +93,17 @@ async function deployLocal({ once: isOnce = false }: { once?: boolean }): Promis
   return code;
 }
 
-/** A template takes no second listener on this machine: it is deployed with this address. */
-const listenerToBe = "https://second-listener.example.com/lark";
+/**
+ * A template takes no second listener on this machine: it is synthesized with this address. The port is part of it, so
+ * that another listener makes another asset.
+ */
+const toPublicName = (address: string) => `https://second-listener-${new URL(address).port}.example.com/lark`;
 
-/** Puts another address in its place, in the forwarder's environment. */
-async function forwardTo(address: string): Promise<void> {
-  const client = new LambdaClient();
-  const { Functions = [] } = await client.send(new ListFunctionsCommand());
-  const { FunctionName, Environment } = Functions.find((one) => one.FunctionName?.includes("Forwarder")) ?? {};
-  const { RESIGN_SETTINGS = "", ...others } = Environment?.Variables ?? {};
-  const Variables = { ...others, RESIGN_SETTINGS: RESIGN_SETTINGS.replace(listenerToBe, address) };
-  await client.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
+/** Puts an address of this machine into the bundles, which have their settings built in. */
+function replaceInBundles(address: string, local: string): void {
+  for (const file of globSync(`${synthesized}/asset.*/index.mjs`)) {
+    writeFileSync(file, readFileSync(file, "utf8").replaceAll(address, local));
+  }
 }
 
 /** Runs a command of the project; its output goes to the log, and to the error if it fails. */

@@ -56,8 +56,11 @@ function createDrawing(resources: Record<string, Resource>) {
   const all = Object.entries(resources);
   const nodes = new Set<string>();
 
-  /** The resource that something refers to. */
-  const find = (reference: unknown) => all.find(([id]) => JSON.stringify(reference)?.includes(`"${id}"`));
+  /** The resource that something refers to; in place of an alias its function. */
+  function find(reference: unknown): [id: string, resource: Resource] | undefined {
+    const found = all.find(([id]) => JSON.stringify(reference)?.includes(`"${id}"`));
+    return found?.[1].Type === "AWS::Lambda::Alias" ? find(found[1].Properties.FunctionName) : found;
+  }
 
   return {
     nodes,

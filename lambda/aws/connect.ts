@@ -16,13 +16,16 @@ export interface Site {
   readonly environment: NodeJS.ProcessEnv;
 }
 
-/** What every function has: its part of the settings, a log, a clock and chance. */
+/**
+ * What every function has: its part of the settings, a log, a clock and chance. The settings are in a deployed bundle,
+ * which has their text in place of `process.env.RESIGN_SETTINGS`; without one they are in the environment.
+ */
 export const connectGround = <Part extends z.ZodMiniType>(
   { name, environment }: Site,
   part: () => Part,
   writeLog?: (line: string) => void,
 ) => ({
-  settings: part().parse(JSON.parse(readVariable(environment, "RESIGN_SETTINGS"))),
+  settings: part().parse(JSON.parse(process.env.RESIGN_SETTINGS ?? readVariable(environment, "RESIGN_SETTINGS"))),
   log: createLog(name, writeLog),
   now: () => new Date(),
   random: Math.random,

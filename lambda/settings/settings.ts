@@ -4,7 +4,8 @@ import * as z from "zod/mini";
 // what only a deployment needs and refuses what is wrong; `by-function.ts` says which function reads which of them.
 // docs/settings.md is made from these comments. They are functions so that a bundle has only those that it calls.
 //
-// While a version deploys, a function may find the environment of the version before: what is unknown in it is ignored.
+// A deployed function has them in its bundle (`lib/bundling.ts`), others in their environment: of a version before, maybe,
+// so what is unknown in it is ignored.
 
 const number = (value: number) => z._default(z.number(), value);
 const flag = (value: boolean) => z._default(z.boolean(), value);

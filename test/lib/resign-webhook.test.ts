@@ -275,16 +275,12 @@ describe("what costs or takes more is a setting", () => {
   });
 
   test("concurrency: webhooks kept warm, webhooks reserved, resigners at once", () => {
-    const concurrency = { webhookProvisioned: 2, webhookReserved: 20, resignerMax: 3 };
+    const concurrency = { webhookProvisioned: 2, webhookReserved: 30, resignerMax: 3 };
     const made = synthesize({ concurrency });
-    made.hasResourceProperties("AWS::Lambda::Alias", {
-      ProvisionedConcurrencyConfig: { ProvisionedConcurrentExecutions: 2 },
-    });
-    made.hasResourceProperties("AWS::Lambda::Function", { ReservedConcurrentExecutions: 20 });
+    const warm = { ProvisionedConcurrencyConfig: { ProvisionedConcurrentExecutions: 2 } };
+    made.resourcePropertiesCountIs("AWS::Lambda::Alias", warm, 1);
+    made.hasResourceProperties("AWS::Lambda::Function", { ReservedConcurrentExecutions: 30 });
     made.hasResourceProperties("AWS::Lambda::EventSourceMapping", { ScalingConfig: { MaximumConcurrency: 3 } });
-    made.hasResourceProperties("AWS::ApiGatewayV2::Integration", {
-      IntegrationUri: { Ref: Match.stringLikeRegexp("WebhookAliaslive") },
-    });
   });
 
   test("X-Ray", () => {
@@ -304,12 +300,6 @@ test("the dashboard shows only metrics that exist", () => {
   const [dashboard] = Object.values(template.findResources("AWS::CloudWatch::Dashboard"));
   const shown = JSON.stringify(dashboard).match(/\\"ResignWebhook\\",\\"(\w+)\\"/g) ?? [];
   expect(shown.length).toBeGreaterThan(15);
-});
-
-test("settings that no function could hold are refused at synth", () => {
-  const many = Array.from({ length: 200 }, (_, index) => `lark:ou_${String(index).padStart(20, "0")}`);
-  expect(() => synthesize({ protected: many })).toThrow("shorten protected");
-  expect(() => synthesize({ protected: many.slice(0, 60) })).not.toThrow();
 });
 
 test("China is a partition of its own", () => {

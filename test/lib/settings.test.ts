@@ -31,7 +31,7 @@ test("everything but genauth has a default", () => {
     graceDays: 0,
     endSessionsIn: [],
     retry: { firstDelaySeconds: 5, maxDelaySeconds: 900, giveUpAfterSeconds: 172_800 },
-    concurrency: { webhookProvisioned: 0, resignerMax: 5 },
+    concurrency: { webhookProvisioned: 0, webhookReserved: 20, resignerMax: 5 },
     xRay: false,
     logRetentionDays: 365,
     throttle: { ratePerSecond: 50, burst: 100 },
@@ -189,6 +189,8 @@ describe("what leaves a safeguard practically off, or holds everybody, is warned
     [{ maxEventAgeSeconds: 2_592_000 }, "more than a week"],
     [{ maxEventAgeSeconds: 1 }, "nearly everybody is held"],
     [{ protected: ["lark:*"] }, "names a whole provider"],
+    [{ concurrency: { webhookReserved: 0 } }, "a new account has about ten in all"],
+    [{ concurrency: { webhookReserved: 0, webhookProvisioned: 2 } }, "webhookReserved is 0"],
     [{ dryRun: true }, "dryRun is on"],
     [{ retry: { giveUpAfterSeconds: 60 } }, "a short outage"],
   ])("%j", (changes, expected) => {
