@@ -1,4 +1,4 @@
-import { RemovalPolicy } from "aws-cdk-lib";
+import { Aws, Fn } from "aws-cdk-lib";
 import { AccessLogFormat } from "aws-cdk-lib/aws-apigateway";
 import { DomainName, HttpApi, type HttpMethod, HttpStage, LogGroupLogDestination } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
@@ -8,7 +8,8 @@ import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import { ARecord, HostedZone, RecordTarget } from "aws-cdk-lib/aws-route53";
 import { ApiGatewayv2DomainProperties } from "aws-cdk-lib/aws-route53-targets";
 import type { Construct } from "constructs";
-import { acknowledge } from "./parts.ts";
+import { acknowledge } from "./acknowledge.ts";
+import { keptOnceMade } from "./parts.ts";
 import type { Settings } from "./settings.ts";
 
 /** The API that senders call: the routes of the two functions and no other. Each request's signature authorises it. */
@@ -19,12 +20,14 @@ export function createApi(
 ): { api: HttpApi; url: string; domainTarget: string | undefined } {
   const api = new HttpApi(scope, "Api", {
     createDefaultStage: false,
-    disableExecuteApiEndpoint: domain !== undefined,
+    // Until every console has the new address, the former one still takes departures.
+    disableExecuteApiEndpoint: domain?.only === true,
   });
   const integrations = new Map(
     [...new Set(routes.map(([, target]) => target))].map((target) => [
       target,
-      new HttpLambdaIntegration(target.node.id, target as IFunction),
+      // One permission a function: its routes come and go without one.
+      new HttpLambdaIntegration(target.node.id, target as IFunction, { scopePermissionToRoute: false }),
     ]),
   );
   for (const [route, target] of routes) {
@@ -35,8 +38,11 @@ export function createApi(
     }
   }
   const accessLogs = new LogGroup(scope, "AccessLogs", {
+    // Any other name is entered in a policy of the region, which is full in busy accounts. The stack's id tells this
+    // one from a stack before, whose log stays.
+    logGroupName: `/aws/vendedlogs/resign-webhook/${Fn.select(2, Fn.split("/", Aws.STACK_ID))}`,
     retention: logRetentionDays as RetentionDays,
-    removalPolicy: RemovalPolicy.RETAIN,
+    removalPolicy: keptOnceMade,
   });
   const domainName = domain && createDomain(scope, domain);
   const stage = new HttpStage(scope, "Stage", {

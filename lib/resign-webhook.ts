@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Annotations, CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
+import { Annotations, CfnOutput, Duration, Stack, type StackProps, Token } from "aws-cdk-lib";
 import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import type { Alias, Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Secret } from "aws-cdk-lib/aws-secretsmanager";
@@ -15,7 +15,7 @@ import { Alarms } from "./alarms.ts";
 import { createApi } from "./api.ts";
 import { Dashboard } from "./dashboard.ts";
 import { allow, partsOf } from "./parts.ts";
-import { parseSettings, type ResignWebhookProps } from "./settings.ts";
+import { parseSettings, type ResignWebhookProps, type Settings } from "./settings.ts";
 import { warningsOf } from "./warnings.ts";
 
 /** The way a departure travels: API Gateway → webhook → queue → resigner → GenAuth, with the ledger beside it. */
@@ -50,6 +50,7 @@ export class ResignWebhook extends Construct {
   constructor(scope: Construct, id: string, props: ResignWebhookProps) {
     super(scope, id);
     const settings = parseSettings(props);
+    refuseByRegion(settings, Stack.of(this).region);
     const parts = partsOf(this, settings);
     const { createSecret, createTable, createQueue, createFunction, feed, runEvery } = parts;
 
@@ -87,7 +88,7 @@ export class ResignWebhook extends Construct {
     this.desk = createFunction(
       "Desk",
       { ...received, ...ledger, ...queue, ...forwarding?.environment },
-      { timeoutSeconds: answerSeconds },
+      { timeoutSeconds: answerSeconds, isCallingOut: true },
     );
     allow(this.desk, ["secretsmanager:GetSecretValue"], this.keys.secretArn);
     allow(this.desk, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
@@ -100,13 +101,17 @@ export class ResignWebhook extends Construct {
     allow(this.desk, ["sqs:SendMessage"], this.queue.queueArn);
     if (forwarding) allow(this.desk, ["sqs:SendMessage"], forwarding.queue.queueArn);
 
-    this.resigner = createFunction("Resigner", {
-      TOKEN_SECRET_ID: this.token.secretArn,
-      ...ledger,
-      ...queue,
-      DEAD_LETTERS_URL: this.deadLetters.queueUrl,
-      ...notices,
-    });
+    this.resigner = createFunction(
+      "Resigner",
+      {
+        TOKEN_SECRET_ID: this.token.secretArn,
+        ...ledger,
+        ...queue,
+        DEAD_LETTERS_URL: this.deadLetters.queueUrl,
+        ...notices,
+      },
+      { isCallingOut: true },
+    );
     allow(this.resigner, ["secretsmanager:GetSecretValue"], this.token.secretArn);
     allow(
       this.resigner,
@@ -118,12 +123,16 @@ export class ResignWebhook extends Construct {
     allow(this.resigner, ["sqs:SendMessage"], this.deadLetters.queueArn, this.notices.queueArn);
     feed(this.resigner, this.queue, { batchSize: 10, maxConcurrency: resignerMax });
 
-    this.notifier = createFunction("Notifier", {
-      TARGETS_SECRET_ID: this.targets.secretArn,
-      ...ledger,
-      ...notices,
-      DEAD_LETTERS_URL: noticesDeadLetters.queueUrl,
-    });
+    this.notifier = createFunction(
+      "Notifier",
+      {
+        TARGETS_SECRET_ID: this.targets.secretArn,
+        ...ledger,
+        ...notices,
+        DEAD_LETTERS_URL: noticesDeadLetters.queueUrl,
+      },
+      { isCallingOut: true },
+    );
     allow(this.notifier, ["secretsmanager:GetSecretValue"], this.targets.secretArn);
     allow(this.notifier, ["dynamodb:GetItem"], this.ledger.tableArn);
     allow(this.notifier, ["sqs:SendMessage"], this.notices.queueArn, noticesDeadLetters.queueArn);
@@ -175,10 +184,11 @@ export class ResignWebhook extends Construct {
     const deadLetters = createQueue("ForwardsDeadLetters", { isFifo: true });
     const queue = createQueue("Forwards", { deadLetters, isFifo: true });
     const environment: Environment = { FORWARDS_URL: queue.queueUrl };
-    const forwarder = createFunction("Forwarder", {
-      ...environment,
-      DEAD_LETTERS_URL: deadLetters.queueUrl,
-    });
+    const forwarder = createFunction(
+      "Forwarder",
+      { ...environment, DEAD_LETTERS_URL: deadLetters.queueUrl },
+      { isCallingOut: true },
+    );
     allow(forwarder, ["sqs:ChangeMessageVisibility"], queue.queueArn);
     allow(forwarder, ["sqs:SendMessage"], deadLetters.queueArn);
     feed(forwarder, queue, { batchSize: 1 });
@@ -195,6 +205,7 @@ export class ResignWebhookStack extends Stack {
   constructor(scope: Construct, id: string, settings: ResignWebhookProps, props?: StackProps) {
     super(scope, id, {
       description: "Resigns people in GenAuth who left Lark, WeCom, DingTalk or another source",
+      terminationProtection: true,
       ...props,
     });
     const { url, domainTarget, keys, token, targets, ledger, queue, deadLetters, alarms } = new ResignWebhook(
@@ -220,6 +231,22 @@ export class ResignWebhookStack extends Stack {
     for (const [name, [value, description]] of Object.entries(outputs)) {
       new CfnOutput(this, name, { value, description });
     }
+  }
+}
+
+/**
+ * Throws an error that names a setting which AWS would refuse in this region. Where the template names none, the region
+ * is this shell's.
+ */
+function refuseByRegion({ xRay, kmsKeyArn, domain }: Settings, given: string): void {
+  const region = Token.isUnresolved(given) ? process.env.CDK_DEFAULT_REGION : given;
+  if (region === undefined) return;
+  if (xRay && region.startsWith("cn-")) {
+    throw new Error(`resignWebhook.xRay: AWS has no X-Ray for functions in ${region}: leave it out (docs/china.md)`);
+  }
+  for (const [name, arn] of Object.entries({ kmsKeyArn, "domain.certificateArn": domain?.certificateArn })) {
+    const there: string = arn?.split(":")[3] ?? region;
+    if (there !== region) throw new Error(`resignWebhook.${name}: is of ${there}, and the stack's region is ${region}`);
   }
 }
 
