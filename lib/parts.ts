@@ -159,6 +159,11 @@ export function partsOf(scope: Construct, settings: Settings) {
         }),
       });
       if (xRay) acknowledge(role, { "AwsSolutions-IAM5[Resource::*]": "X-Ray's actions take no narrower resource" });
+      if (key || network || xRay) {
+        acknowledge(role, {
+          "Serverless::Serverless-LambdaStarPermissions": "What AWS itself asks for: for a key, a network or X-Ray",
+        });
+      }
       return created;
     },
 

@@ -4,7 +4,8 @@ import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { listen, serve } from "../../local/listen.ts";
-import { install } from "../../local/ministack.ts";
+import { ministack } from "../../local/ministack.ts";
+import { installPython } from "../../local/python.ts";
 import { runCommand } from "../cli/run.ts";
 import { makeFolder } from "../folder.ts";
 
@@ -46,7 +47,9 @@ test("it deploys nothing for --help, nor for what it does not know", async () =>
 
 test("there is no Python", () => {
   vi.stubEnv("PATH", dirname(process.execPath));
-  expect(() => install(`${folder}/no-python`)).toThrow(/Python 3\.10 or later is needed.*AWS_ENDPOINT_URL/);
+  expect(() => installPython(ministack, `${folder}/no-python`)).toThrow(
+    /Python 3\.10 or later is needed.*AWS_ENDPOINT_URL/,
+  );
 });
 
 test.skipIf(!hasPython())("there is no network, and the next try begins anew", () => {
@@ -54,7 +57,7 @@ test.skipIf(!hasPython())("there is no network, and the next try begins anew", (
   vi.stubEnv("PIP_FIND_LINKS", folder);
   const venv = `${folder}/no-network`;
   for (const _ of [1, 2]) {
-    expect(() => install(venv)).toThrow(/MiniStack could not be installed \(is there a network/);
+    expect(() => installPython(ministack, venv)).toThrow(/ministack could not be installed \(is there a network/);
     expect(existsSync(`${venv}/bin/ministack`)).toBe(false);
   }
 });
