@@ -8,6 +8,7 @@ import { connectForwarder } from "../lambda/forwarder.ts";
 import { createLedger } from "../lambda/ledger.ts";
 import { connectNotifier } from "../lambda/notifier.ts";
 import { connectResigner } from "../lambda/resigner.ts";
+import type { RuntimeSettings } from "../lambda/settings/settings.ts";
 import { connectSweep } from "../lambda/sweep.ts";
 import { connectWebhook, routes as webhookRoutes } from "../lambda/webhook.ts";
 import { parseSettings } from "../lib/settings.ts";
@@ -55,6 +56,8 @@ export interface StackOptions {
   readonly genauth: Pick<GenAuthSimulator, "url">;
   readonly keys: object;
   readonly settings?: object;
+  /** A brake for mass events, wider than an administrator may set. @default - that of the settings */
+  readonly brake?: RuntimeSettings["brake"];
   /** What stands in the secret *notice targets*. @default none */
   readonly targets?: object;
   /** What stands in the secret *GenAuth token*. @default the simulator's */
@@ -76,7 +79,8 @@ export interface StackOptions {
 /** Runs the real functions against local AWS endpoints and a GenAuth simulator. */
 export async function startStack(options: StackOptions) {
   const { aws, genauth, port = 0, isPolling = true, sweepEverySeconds = 5, writeLog = () => {} } = options;
-  const settings = parseSettings(localSettings(options.settings ?? {}, genauth));
+  const parsed = parseSettings(localSettings(options.settings ?? {}, genauth));
+  const settings = { ...parsed, ...(options.brake && { brake: options.brake }) };
   const { name, tables, environment, forwardsDeadUrl } = await createResources(options, settings);
 
   const webhook = connectWebhook(environment, writeLog);
