@@ -25,7 +25,7 @@ export async function startBench() {
   const keys = newKeys();
   // The brake would hold all but the first few.
   const brake = { perHour: 5_000, perDay: 5_000, percentPerDay: 100, headcount: 1_000_000 };
-  const stack = await startStack({ aws, genauth, keys, isPolling: false, settings: { brake } });
+  const stack = await startStack({ aws, genauth, keys, isPolling: false, brake });
   const wechatworkKeys = { ...keys.wechatwork, receiveId: "wwlocal" };
   const who = { team: "T0LOCAL", user: "U0ALICE" };
   const reply = "https://hooks.slack.com/commands/x";

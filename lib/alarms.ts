@@ -9,7 +9,7 @@ import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { type Measure, type Metric as MetricName, metricNamespace } from "../lambda/log.ts";
-import { acknowledge } from "./parts.ts";
+import { acknowledge } from "./acknowledge.ts";
 
 export interface AlarmsProps {
   readonly email: string | undefined;

@@ -1,4 +1,4 @@
-import { RemovalPolicy } from "aws-cdk-lib";
+import { Aws, Fn } from "aws-cdk-lib";
 import { AccessLogFormat } from "aws-cdk-lib/aws-apigateway";
 import {
   CfnIntegration,
@@ -18,8 +18,9 @@ import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import { ARecord, HostedZone, RecordTarget } from "aws-cdk-lib/aws-route53";
 import { ApiGatewayv2DomainProperties } from "aws-cdk-lib/aws-route53-targets";
 import type { Construct } from "constructs";
+import { acknowledge } from "./acknowledge.ts";
 import type { LiveFunction } from "./live-function.ts";
-import { acknowledge } from "./parts.ts";
+import { keptOnceMade } from "./parts.ts";
 import type { Settings } from "./settings.ts";
 
 /** The routes of a function. `isApart`: each of them has a throttle of its own, which the others cannot use up. */
@@ -37,15 +38,19 @@ export function createApi(
 ): { api: HttpApi; url: string; domainTarget: string | undefined } {
   const api = new HttpApi(scope, "Api", {
     createDefaultStage: false,
-    disableExecuteApiEndpoint: domain !== undefined,
+    // Until every console has the new address, the former one still takes departures.
+    disableExecuteApiEndpoint: domain?.only === true,
   });
   const apart = functions.flatMap((one) => {
     const added = addRoutes(api, one);
     return one.isApart ? added : [];
   });
   const accessLogs = new LogGroup(scope, "AccessLogs", {
+    // Any other name is entered in a policy of the region, which is full in busy accounts. The stack's id tells this
+    // one from a stack before, whose log stays.
+    logGroupName: `/aws/vendedlogs/resign-webhook/${Fn.select(2, Fn.split("/", Aws.STACK_ID))}`,
     retention: logRetentionDays as RetentionDays,
-    removalPolicy: RemovalPolicy.RETAIN,
+    removalPolicy: keptOnceMade,
   });
   const domainName = domain && createDomain(scope, domain);
   const stage = new HttpStage(scope, "Stage", {

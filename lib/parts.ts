@@ -1,9 +1,11 @@
-import { Duration, RemovalPolicy, SecretValue, Validations } from "aws-cdk-lib";
-import { AttributeType, type CfnGlobalTable, ProjectionType, TableV2 } from "aws-cdk-lib/aws-dynamodb";
-import { type IGrantable, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Aws, Duration, RemovalPolicy, SecretValue, Stack, Token } from "aws-cdk-lib";
+import { AttributeType, Billing, type CfnGlobalTable, ProjectionType, TableV2 } from "aws-cdk-lib/aws-dynamodb";
+import { type IGrantable, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { type IKey, Key } from "aws-cdk-lib/aws-kms";
 import {
   Architecture,
+  type CfnEventSourceMapping,
+  type CfnFunction,
   EventSourceMapping,
   type EventSourceMappingOptions,
   Runtime,
@@ -18,7 +20,10 @@ import type { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
 import * as settingsOf from "../lambda/settings/by-function.ts";
 import type { Environment } from "../lambda/settings/environment.ts";
 import { placeholder } from "../lambda/settings/secret-text.ts";
+import { acknowledge } from "./acknowledge.ts";
 import { LiveFunction } from "./live-function.ts";
+import { networkOf } from "./network.ts";
+import { OwnRole } from "./role.ts";
 import type { Settings } from "./settings.ts";
 
 /** Covers the look-ups, the call and their one repetition with a fresh token. */
@@ -28,6 +33,7 @@ const functionTimeoutSeconds = 90;
 export function partsOf(scope: Construct, settings: Settings) {
   const { kmsKeyArn, logRetentionDays, xRay } = settings;
   const key: IKey | undefined = kmsKeyArn === undefined ? undefined : Key.fromKeyArn(scope, "Key", kmsKeyArn);
+  const network = networkOf(scope, settings);
 
   return {
     createSecret(id: string, description: string): Secret {
@@ -38,13 +44,14 @@ export function partsOf(scope: Construct, settings: Settings) {
         secretStringValue: SecretValue.unsafePlainText(
           JSON.stringify({ [placeholder]: "see the README, Fill in the secrets" }),
         ),
-        removalPolicy: RemovalPolicy.RETAIN,
+        removalPolicy: keptOnceMade,
       });
       acknowledge(secret, { "AwsSolutions-SMG4": "The senders and GenAuth issue these, and they are rotated there" });
       return secret;
     },
 
-    createTable(id: string, { partitionKey, sortKey, indexes }: typeof ledgerTable | typeof quarantineTable): TableV2 {
+    createTable(id: string, schema: typeof ledgerTable | typeof quarantineTable): TableV2 {
+      const { partitionKey, sortKey, indexes, maxWrites } = schema;
       const text = (name: string) => ({ name, type: AttributeType.STRING });
       const table = new TableV2(scope, id, {
         partitionKey: text(partitionKey),
@@ -55,6 +62,7 @@ export function partsOf(scope: Construct, settings: Settings) {
           sortKey: text(index.sortKey),
           projectionType: ProjectionType.ALL,
         })),
+        ...(maxWrites !== undefined && { billing: Billing.onDemand({ maxWriteRequestUnits: maxWrites }) }),
         timeToLiveAttribute: "expiresAt",
         pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
         deletionProtection: true,
@@ -82,7 +90,7 @@ export function partsOf(scope: Construct, settings: Settings) {
         // What a function in the middle of it could still do is over by then.
         visibilityTimeout: Duration.seconds(6 * functionTimeoutSeconds),
         ...(deadLetters && { deadLetterQueue: { queue: deadLetters, maxReceiveCount } }),
-        removalPolicy: RemovalPolicy.RETAIN,
+        removalPolicy: keptOnceMade,
       });
       if (!deadLetters) {
         acknowledge(queue, { "Serverless::Serverless-SQSRedrivePolicy": "These are the dead letters themselves" });
@@ -94,17 +102,24 @@ export function partsOf(scope: Construct, settings: Settings) {
     createFunction(
       id: Capitalize<FunctionName>,
       environment: Environment,
-      options: { timeoutSeconds?: number; memorySize?: number; reserved?: number; provisioned?: number } = {},
+      options: {
+        timeoutSeconds?: number;
+        memorySize?: number;
+        reserved?: number;
+        provisioned?: number;
+        /** It calls others than AWS, and so through the network of the settings, if there is one. */
+        isCallingOut?: boolean;
+      } = {},
     ): LiveFunction {
       const { timeoutSeconds = functionTimeoutSeconds, memorySize = 512, reserved = 0, provisioned = 0 } = options;
       const name = id.toLowerCase() as Lowercase<typeof id>;
       const logGroup = new LogGroup(scope, `${id}Logs`, {
         retention: logRetentionDays as RetentionDays,
-        removalPolicy: RemovalPolicy.RETAIN,
+        removalPolicy: keptOnceMade,
       });
-      const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
+      const role = new OwnRole(scope, `${id}Role`, "lambda.amazonaws.com");
       logGroup.grantWrite(role);
-      if (key) allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], key.keyArn);
+      if (key) allowKey(role, key, environment);
       const created = new LiveFunction(scope, id, {
         name,
         settings: settingsTextOf(name, settings),
@@ -119,6 +134,7 @@ export function partsOf(scope: Construct, settings: Settings) {
         role,
         logGroup,
       });
+      if (options.isCallingOut) network?.attach(created.node.defaultChild as CfnFunction, role);
       acknowledge(created, {
         "Serverless::Serverless-LambdaDLQ":
           "Called by API Gateway, a queue with dead letters of its own, or every five minutes: nothing is lost with a call",
@@ -128,6 +144,11 @@ export function partsOf(scope: Construct, settings: Settings) {
         }),
       });
       if (xRay) acknowledge(role, { "AwsSolutions-IAM5[Resource::*]": "X-Ray's actions take no narrower resource" });
+      if (key || network || xRay) {
+        acknowledge(role, {
+          "Serverless::Serverless-LambdaStarPermissions": "What AWS itself asks for: for a key, a network or X-Ray",
+        });
+      }
       return created;
     },
 
@@ -140,9 +161,10 @@ export function partsOf(scope: Construct, settings: Settings) {
         reportBatchItemFailures: true,
         ...options,
       });
-      // Lambda looks at the role when it is told to poll.
-      const policy = target.role?.node.tryFindChild("DefaultPolicy");
-      if (policy) mapping.node.addDependency(policy);
+      // In China CloudFormation refuses these tags (aws-cdk issue 31532), and with them the deployment of a tagged app.
+      if (mayBeInChina(Stack.of(scope).region)) {
+        (mapping.node.defaultChild as CfnEventSourceMapping).addPropertyDeletionOverride("Tags");
+      }
       acknowledge(target, {
         "Serverless::Serverless-LambdaEventSourceMappingDestination":
           "AWS offers it for streams; a queue has dead letters",
@@ -151,7 +173,10 @@ export function partsOf(scope: Construct, settings: Settings) {
     },
 
     runEvery(schedule: string, { live }: LiveFunction): void {
-      const role = new Role(scope, "SweepScheduleRole", { assumedBy: new ServicePrincipal("scheduler.amazonaws.com") });
+      // Without the account, the scheduler could be made to take it on for a schedule of somebody else's.
+      const role = new OwnRole(scope, "SweepScheduleRole", "scheduler.amazonaws.com", {
+        StringEquals: { "aws:SourceAccount": Stack.of(scope).account },
+      });
       allow(role, ["lambda:InvokeFunction"], live.functionArn);
       new CfnSchedule(scope, "SweepSchedule", {
         scheduleExpression: schedule,
@@ -162,13 +187,37 @@ export function partsOf(scope: Construct, settings: Settings) {
   };
 }
 
-export function allow({ grantPrincipal }: IGrantable, actions: string[], ...resources: string[]): void {
-  grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions, resources }));
+/** It stays when it is taken out of the stack or replaced, and goes where the deployment that made it fails. */
+export const keptOnceMade = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE;
+
+/** Whether it may be a region of AWS China: where the template names no region, it may. */
+const mayBeInChina = (region: string) => Token.isUnresolved(region) || region.startsWith("cn-");
+
+/** What AWS's example of a key policy grants to those who use a table, through the services of the function alone. */
+function allowKey(role: OwnRole, { keyArn }: IKey, environment: Environment): void {
+  const names = Object.keys(environment).join(" ");
+  const services = [
+    ...(/_TABLE\b/.test(names) ? ["dynamodb"] : []),
+    ...(/_SECRET_ID\b/.test(names) ? ["secretsmanager"] : []),
+    ...(/_URL\b/.test(names) ? ["sqs"] : []),
+  ];
+  role.addToPrincipalPolicy(
+    new PolicyStatement({
+      actions: ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+      resources: [keyArn],
+      conditions: {
+        StringEquals: { "kms:ViaService": services.map((name) => `${name}.${Aws.REGION}.${Aws.URL_SUFFIX}`) },
+      },
+    }),
+  );
+  acknowledge(role, {
+    "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]": "The one key of the settings, through the named services alone",
+    "AwsSolutions-IAM5[Action::kms:ReEncrypt*]": "The one key of the settings, through the named services alone",
+  });
 }
 
-/** Tells cdk-nag why a rule does not apply here. */
-export function acknowledge(construct: Construct, reasons: Readonly<Record<string, string>>): void {
-  for (const [id, reason] of Object.entries(reasons)) Validations.of(construct).acknowledge({ id, reason });
+export function allow({ grantPrincipal }: IGrantable, actions: string[], ...resources: string[]): void {
+  grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions, resources }));
 }
 
 type FunctionName = keyof typeof settingsOf;

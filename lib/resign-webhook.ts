@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Annotations, CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
+import { Annotations, CfnOutput, Duration, Stack, type StackProps, Token } from "aws-cdk-lib";
 import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import type { EventSourceMapping } from "aws-cdk-lib/aws-lambda";
 import type { Secret } from "aws-cdk-lib/aws-secretsmanager";
@@ -17,7 +17,7 @@ import { createApi } from "./api.ts";
 import { Dashboard } from "./dashboard.ts";
 import type { LiveFunction } from "./live-function.ts";
 import { allow, partsOf } from "./parts.ts";
-import { parseSettings, type ResignWebhookProps } from "./settings.ts";
+import { parseSettings, type ResignWebhookProps, type Settings } from "./settings.ts";
 import { refuseTokens } from "./tokens.ts";
 import { warningsOf } from "./warnings.ts";
 
@@ -56,6 +56,7 @@ export class ResignWebhook extends Construct {
     super(scope, id);
     refuseTokens(props);
     const settings = parseSettings(props);
+    refuseByRegion(settings, Stack.of(this).region);
     const parts = partsOf(this, settings);
     const { createSecret, createTable, createQueue, createFunction, feed, runEvery } = parts;
 
@@ -93,7 +94,7 @@ export class ResignWebhook extends Construct {
     this.desk = createFunction(
       "Desk",
       { ...received, ...ledger, ...queue, ...forwarding?.environment },
-      { timeoutSeconds: answerSeconds },
+      { timeoutSeconds: answerSeconds, isCallingOut: true },
     );
     allow(this.desk, ["secretsmanager:GetSecretValue"], this.keys.secretArn);
     allow(this.desk, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
@@ -106,13 +107,17 @@ export class ResignWebhook extends Construct {
     allow(this.desk, ["sqs:SendMessage"], this.queue.queueArn);
     if (forwarding) allow(this.desk, ["sqs:SendMessage"], forwarding.queue.queueArn);
 
-    this.resigner = createFunction("Resigner", {
-      TOKEN_SECRET_ID: this.token.secretArn,
-      ...ledger,
-      ...queue,
-      DEAD_LETTERS_URL: this.deadLetters.queueUrl,
-      ...notices,
-    });
+    this.resigner = createFunction(
+      "Resigner",
+      {
+        TOKEN_SECRET_ID: this.token.secretArn,
+        ...ledger,
+        ...queue,
+        DEAD_LETTERS_URL: this.deadLetters.queueUrl,
+        ...notices,
+      },
+      { isCallingOut: true },
+    );
     allow(this.resigner, ["secretsmanager:GetSecretValue"], this.token.secretArn);
     allow(
       this.resigner,
@@ -124,11 +129,11 @@ export class ResignWebhook extends Construct {
     allow(this.resigner, ["sqs:SendMessage"], this.deadLetters.queueArn, this.notices.queueArn);
     this.resignerFeed = feed(this.resigner, this.queue, { batchSize: 10, maxConcurrency: resignerMax });
 
-    this.notifier = createFunction("Notifier", {
-      TARGETS_SECRET_ID: this.targets.secretArn,
-      ...ledger,
-      ...notices,
-    });
+    this.notifier = createFunction(
+      "Notifier",
+      { TARGETS_SECRET_ID: this.targets.secretArn, ...ledger, ...notices },
+      { isCallingOut: true },
+    );
     allow(this.notifier, ["secretsmanager:GetSecretValue"], this.targets.secretArn);
     allow(this.notifier, ["dynamodb:GetItem"], this.ledger.tableArn);
     allow(this.notifier, ["sqs:ChangeMessageVisibility"], this.notices.queueArn);
@@ -177,10 +182,11 @@ export class ResignWebhook extends Construct {
     const deadLetters = createQueue("ForwardsDeadLetters", { isFifo: true });
     const queue = createQueue("Forwards", { deadLetters, isFifo: true });
     const environment: Environment = { FORWARDS_URL: queue.queueUrl };
-    const forwarder = createFunction("Forwarder", {
-      ...environment,
-      DEAD_LETTERS_URL: deadLetters.queueUrl,
-    });
+    const forwarder = createFunction(
+      "Forwarder",
+      { ...environment, DEAD_LETTERS_URL: deadLetters.queueUrl },
+      { isCallingOut: true },
+    );
     allow(forwarder, ["sqs:ChangeMessageVisibility"], queue.queueArn);
     allow(forwarder, ["sqs:SendMessage"], deadLetters.queueArn);
     feed(forwarder, queue, { batchSize: 1 });
@@ -197,6 +203,7 @@ export class ResignWebhookStack extends Stack {
   constructor(scope: Construct, id: string, settings: ResignWebhookProps, props?: StackProps) {
     super(scope, id, {
       description: "Resigns people in GenAuth who left Lark, WeCom, DingTalk or another source",
+      terminationProtection: true,
       ...props,
     });
     const built = new ResignWebhook(this, "ResignWebhook", settings);
@@ -220,6 +227,22 @@ export class ResignWebhookStack extends Stack {
     for (const [name, [value, description]] of Object.entries(outputs)) {
       new CfnOutput(this, name, { value, description });
     }
+  }
+}
+
+/**
+ * Throws an error that names a setting which AWS would refuse in this region. Where the template names none, the region
+ * is this shell's.
+ */
+function refuseByRegion({ xRay, kmsKeyArn, domain }: Settings, given: string): void {
+  const region = Token.isUnresolved(given) ? process.env.CDK_DEFAULT_REGION : given;
+  if (region === undefined) return;
+  if (xRay && region.startsWith("cn-")) {
+    throw new Error(`resignWebhook.xRay: AWS has no X-Ray for functions in ${region}: leave it out (docs/china.md)`);
+  }
+  for (const [name, arn] of Object.entries({ kmsKeyArn, "domain.certificateArn": domain?.certificateArn })) {
+    const there: string = arn?.split(":")[3] ?? region;
+    if (there !== region) throw new Error(`resignWebhook.${name}: is of ${there}, and the stack's region is ${region}`);
   }
 }
 

@@ -37,8 +37,21 @@ const pattern = z.string().check(
 /** Thirty days: who left before may long have been hired again. */
 const maxEventAgeSeconds = 2_592_000;
 
-/** A brake's log is one item of the ledger, which holds 400 kB: with more in it no departure could be written down. */
-const maxPerDay = 5_000;
+/**
+ * A brake's log is one item of the ledger, written whole for each departure that it lets through: 46 write units at
+ * 500. DynamoDB takes 1,000 a second for an item, so with thousands in it the departures of a lay-off wait for minutes.
+ */
+const maxPerDay = 500;
+
+/** A host's name as the Domain Name System has it. */
+const hostName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/;
+
+/** AWS Certificate Manager makes certificates for names of at most so many letters. */
+const maxCertificateName = 64;
+
+/** An id as EC2 gives them, as in vpc-0a1b2c3d. */
+const ec2Id = (kind: string) =>
+  text.check(z.regex(new RegExp(`^${kind}-[0-9a-f]{8,17}$`), `must be an id as in ${kind}-0a1b2c3d4e5f67890`));
 
 /** CloudWatch keeps logs for so many days and no others. */
 const logDays = [
@@ -72,7 +85,12 @@ const localSchema = z
     /** How many go through without an operator. */
     brake: section(runtime.brake(), {
       perHour: count,
-      perDay: count.check(z.lte(maxPerDay)),
+      perDay: count.check(
+        z.lte(
+          maxPerDay,
+          "must be 500 or less: each departure writes the day's whole log anew, and DynamoDB slows down with a longer one",
+        ),
+      ),
       percentPerDay: atLeast(0).check(z.lte(100)),
       headcount: z.union([z.literal("ask"), count.check(z.gte(1))], 'must be a number of people, or "ask"'),
     }),
@@ -108,26 +126,47 @@ const localSchema = z
     ),
     /**
      * An address on a domain of your own. **WeCom needs this**: it takes addresses of the corp's own domain only. The
-     * address that AWS gives is switched off then. Beside `name` it takes one of the other two, or both.
+     * address that AWS gives works beside it until `only` is set. Beside `name` it takes `certificateArn`,
+     * `hostedZone`, or both.
      * @default - the address that AWS gives
      */
     domain: z.optional(
       z
         .strictObject({
           /** The address's name, as in `hook.example.com`. Let it point at the output `DomainTarget` (CNAME). */
-          name: text,
+          name: text.check(z.regex(hostName, "must be a host's name in small letters, as in hook.example.com")),
           /**
            * A certificate for it in AWS Certificate Manager, in the stack's region.
            * @default - one is made, in the hosted zone
            */
-          certificateArn: z.optional(text.check(z.startsWith("arn:"))),
+          certificateArn: z.optional(
+            text.check(
+              z.regex(
+                /^arn:[^:]+:acm:[^:]+:\d+:certificate\//,
+                "must be a certificate's ARN, as in arn:aws:acm:…:certificate/…",
+              ),
+            ),
+          ),
           /**
            * A public hosted zone of this account in Route 53: `{ "id": "Z0123", "name": "example.com" }`. The name is
            * entered there. @default - enter it yourself
            */
           hostedZone: z.optional(z.strictObject({ id: text, name: text })),
+          /**
+           * Switch the address off that AWS gave. Set it in a deployment of its own, once every console has the new
+           * address and `npm run doctor` has seen it work: what still calls the former one is lost. @default false
+           */
+          only: z._default(z.boolean(), false),
         })
         .check(
+          z.refine(({ name, certificateArn }) => certificateArn !== undefined || name.length <= maxCertificateName, {
+            path: ["name"],
+            message: `has more than the ${maxCertificateName} letters for which AWS Certificate Manager makes a certificate: give certificateArn`,
+          }),
+          z.refine(
+            ({ name, hostedZone }) => !hostedZone || name === hostedZone.name || name.endsWith(`.${hostedZone.name}`),
+            { path: ["hostedZone", "name"], message: "must be the end of domain.name, as in example.com" },
+          ),
           z.refine(
             ({ certificateArn, hostedZone }) => Boolean(certificateArn ?? hostedZone),
             'needs certificateArn, or hostedZone, as in { "id": "Z0123", "name": "example.com" }',
@@ -155,10 +194,43 @@ const localSchema = z
       ),
     ),
     /**
-     * A KMS key of your own for tables, queues and secrets. Its policy must let this account's IAM policies decide, and
-     * CloudWatch and SNS use it. @default - keys that AWS keeps
+     * A KMS key of your own for the tables, the queues and the secrets; the logs, the alarms' topic and the functions'
+     * settings are not encrypted with it. Its policy must let this account's IAM policies decide, as the one does that
+     * AWS gives a new key. @default - keys that AWS keeps
      */
-    kmsKeyArn: z.optional(text.check(z.regex(/^arn:[^:]+:kms:/, "must be a KMS key's ARN, as in arn:aws:kms:…:key/…"))),
+    kmsKeyArn: z.optional(
+      text.check(
+        z.regex(
+          /^arn:[^:]+:kms:[^:]+:\d+:key\//,
+          "must be a KMS key's ARN, as in arn:aws:kms:…:key/…; an alias gives no function a right",
+        ),
+      ),
+    ),
+    /**
+     * A network of your own that the functions call out through: GenAuth, Slack, chats and the second listener then see
+     * your address, and private ones can be reached. It costs: see docs/cost.md. `webhook` and `sweep`, which call
+     * nobody, stay outside.
+     * @default - AWS's own, with addresses that change
+     */
+    network: z.optional(
+      z.strictObject({
+        /** The VPC. */
+        vpcId: ec2Id("vpc"),
+        /**
+         * Its private subnets, two in different zones at best. A function gets no public address: each needs a route to
+         * a NAT gateway, or to endpoints of DynamoDB, SQS and Secrets Manager and to all that is called.
+         */
+        subnetIds: z
+          .array(ec2Id("subnet"))
+          .check(z.minLength(1), z.maxLength(16, "AWS takes 16 or fewer for a function")),
+        /**
+         * Its security groups. @default - one is made, which lets https out (port 443) and nothing in
+         */
+        securityGroupIds: z.optional(
+          z.array(ec2Id("sg")).check(z.minLength(1), z.maxLength(5, "AWS takes 5 or fewer for a function")),
+        ),
+      }),
+    ),
     /** AWS X-Ray traces of every function. @default false */
     xRay: z._default(z.boolean(), false),
     /** Who hears the alarms: confirm the e-mail that AWS sends. @default - nobody: subscribe to the topic yourself */

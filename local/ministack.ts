@@ -1,10 +1,14 @@
-import { execFileSync, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
-import { folder } from "../cli/files.ts";
+import { installPython } from "./python.ts";
 
-const version = "1.5.33";
+/** From PyPI. */
+export const ministack = {
+  name: "ministack",
+  version: "1.5.33",
+  otherwise: "name another AWS by AWS_ENDPOINT_URL",
+};
 
 export interface Ministack {
   readonly endpoint: string;
@@ -17,9 +21,7 @@ export interface Ministack {
  */
 export async function startMinistack(port: number, writeLog: (text: string) => void): Promise<Ministack> {
   await demandFree(port);
-  const venv = `${folder}/ministack-${version}`;
-  install(venv);
-  const child = spawn(`${venv}/bin/ministack`, [], {
+  const child = spawn(installPython(ministack), [], {
     env: {
       ...process.env,
       // It runs functions on the node that it finds first: ours, which is the Lambda's.
@@ -46,39 +48,6 @@ export async function startMinistack(port: number, writeLog: (text: string) => v
   }
   child.kill();
   throw new Error("MiniStack did not get ready within 30 s; see .local/ministack.log");
-}
-
-/** Installs it into a virtual environment, unless it is there. Throws errors that say what is missing. */
-export function install(venv: string): void {
-  if (existsSync(`${venv}/bin/ministack`)) return;
-  const python = findPython();
-  console.log(`installing MiniStack ${version} into ${venv} …`);
-  try {
-    execFileSync(python, ["-m", "venv", venv], { stdio: "pipe" });
-    execFileSync(`${venv}/bin/pip`, ["install", "--quiet", "--disable-pip-version-check", `ministack==${version}`], {
-      stdio: "pipe",
-    });
-  } catch (error) {
-    const { stderr } = error as { stderr?: Buffer };
-    throw new Error(
-      `MiniStack could not be installed (is there a network, and python3-venv?):\n${stderr?.toString().slice(-600)}`,
-    );
-  }
-}
-
-function findPython(): string {
-  const isRecent = "import sys; sys.exit(sys.version_info < (3, 10))";
-  for (const name of ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"]) {
-    try {
-      execFileSync(name, ["-c", isRecent], { stdio: "ignore" });
-      return name;
-    } catch {
-      // not this one
-    }
-  }
-  throw new Error(
-    "Python 3.10 or later is needed for the local AWS: install it, or name another AWS by AWS_ENDPOINT_URL",
-  );
 }
 
 function demandFree(port: number): Promise<void> {

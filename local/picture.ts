@@ -16,9 +16,9 @@ export function drawPicture(): string {
   const drawing = createDrawing(synthesize());
   drawRoutes(drawing);
   drawTriggers(drawing);
-  for (const { Roles, PolicyDocument } of drawing.of("AWS::IAM::Policy")) {
-    const name = /ResignWebhook(\w+?)Role/.exec(JSON.stringify(Roles))?.[1] ?? "";
-    if (name !== "SweepSchedule") drawRights(drawing, name, (PolicyDocument as { Statement: Statement[] }).Statement);
+  for (const [id, statements] of drawing.roles()) {
+    const name = nameOf(id).replace(/Role$/, "");
+    if (name !== "SweepSchedule") drawRights(drawing, name, statements);
   }
   const outside = [
     "  Resigner --> GenAuth{{GenAuth}}",
@@ -68,6 +68,11 @@ function createDrawing(resources: Record<string, Resource>) {
     find,
     /** The properties of all resources of a type. */
     of: (type: string) => all.filter(([, { Type }]) => Type === type).map(([, { Properties }]) => Properties),
+    /** What each role may do, by its id. */
+    roles: () =>
+      all.flatMap(([id, { Type, Properties }]): [string, Statement[]][] =>
+        Type === "AWS::IAM::Role" ? [[id, (Properties.Policies as Policy[]).flatMap(statementsOf)]] : [],
+      ),
     /** Draws what something refers to, if that has a shape, and gives back its name. */
     node(reference: unknown): string | undefined {
       const [id = "", resource] = find(reference) ?? [];
@@ -102,6 +107,12 @@ interface Statement {
   Action: string | string[];
   Resource: unknown;
 }
+
+interface Policy {
+  PolicyDocument: { Statement: Statement[] };
+}
+
+const statementsOf = ({ PolicyDocument }: Policy): Statement[] => PolicyDocument.Statement;
 
 /** What the role of a function, called `name`, allows it. */
 function drawRights({ node, edges }: Drawing, name: string, statements: readonly Statement[]): void {

@@ -9,6 +9,7 @@ import { createLedger } from "../lambda/ledger.ts";
 import { maxTries } from "../lambda/notices/message.ts";
 import { connectNotifier } from "../lambda/notifier.ts";
 import { connectResigner } from "../lambda/resigner.ts";
+import type { RuntimeSettings } from "../lambda/settings/settings.ts";
 import { connectSweep } from "../lambda/sweep.ts";
 import { connectWebhook, routes as webhookRoutes } from "../lambda/webhook.ts";
 import { parseLocalSettings } from "../lib/settings.ts";
@@ -56,6 +57,8 @@ export interface StackOptions {
   readonly genauth: Pick<GenAuthSimulator, "url">;
   readonly keys: object;
   readonly settings?: object;
+  /** A brake for mass events, wider than an administrator may set. @default - that of the settings */
+  readonly brake?: RuntimeSettings["brake"];
   /** What stands in the secret *notice targets*. @default none */
   readonly targets?: object;
   /** What stands in the secret *GenAuth token*. @default the simulator's */
@@ -77,7 +80,8 @@ export interface StackOptions {
 /** Runs the real functions against local AWS endpoints and a GenAuth simulator. */
 export async function startStack(options: StackOptions) {
   const { aws, genauth, port = 0, isPolling = true, sweepEverySeconds = 5, writeLog = () => {} } = options;
-  const settings = parseLocalSettings(localSettings(options.settings ?? {}, genauth));
+  const parsed = parseLocalSettings(localSettings(options.settings ?? {}, genauth));
+  const settings = { ...parsed, ...(options.brake && { brake: options.brake }) };
   const { name, tables, environment, forwardsDeadUrl } = await createResources(options, settings);
 
   const webhook = connectWebhook(environment, writeLog);

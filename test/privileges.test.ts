@@ -24,6 +24,7 @@ import { startNoticeStandIns } from "../local/notice-stand-ins.ts";
 import { startSlackStandIn } from "../local/slack.ts";
 import { newApiSecret, newKeys, startStack } from "../local/stack.ts";
 import { type AwsCall, services, startAwsProxy } from "./aws-proxy.ts";
+import { rightsOf } from "./lib/roles.ts";
 import { toRequest } from "./parts.ts";
 import { readItems } from "./person/parts.ts";
 
@@ -83,14 +84,9 @@ function granted(): Record<string, Set<string>> {
     }),
   );
   const found: Record<string, Set<string>> = {};
-  for (const [id, { Properties }] of Object.entries(template.findResources("AWS::IAM::Policy"))) {
-    const name = id
-      .replace(/^ResignWebhook/, "")
-      .replace(/RoleDefaultPolicy.*$/, "")
-      .toLowerCase();
-    if (name === "sweepschedule") continue;
-    const statements = Properties.PolicyDocument.Statement as { Action: string | string[]; Resource: unknown }[];
-    found[name] = new Set(
+  for (const [role, statements] of Object.entries(rightsOf(template))) {
+    if (role === "SweepSchedule") continue;
+    found[role.toLowerCase()] = new Set(
       statements.flatMap(({ Action, Resource }) =>
         [Action].flat().flatMap((action) => [Resource].flat().map((one) => `${action} ${nameOf(one)}`.trim())),
       ),

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
-import { App } from "aws-cdk-lib";
+import { App, Tags } from "aws-cdk-lib";
 import { Match, Template } from "aws-cdk-lib/assertions";
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { directoryNames } from "../../lambda/resignation/source-names.ts";
 import { ResignWebhookStack } from "../../lib/resign-webhook.ts";
+import { rightsOf } from "./roles.ts";
 
 const genauth = { host: "https://api.genauth.ai", userPoolId: "pool" };
 
@@ -21,12 +22,8 @@ beforeAll(() => {
 /** Role → what it may do, on what kind of resource. */
 function grants(): Record<string, string[]> {
   const found: Record<string, string[]> = {};
-  for (const [id, { Properties }] of Object.entries(template.findResources("AWS::IAM::Policy"))) {
-    const role = id.replace(/^ResignWebhook/, "").replace(/RoleDefaultPolicy.*$/, "");
-    const { Statement } = Properties.PolicyDocument as {
-      Statement: { Action: string | string[]; Resource: unknown }[];
-    };
-    const actions = Statement.flatMap(({ Action, Resource }) => {
+  for (const [role, statements] of Object.entries(rightsOf(template))) {
+    const actions = statements.flatMap(({ Action, Resource }) => {
       expect(JSON.stringify(Resource)).not.toContain("*");
       return [Action].flat();
     });
@@ -77,32 +74,55 @@ test("each function may do what it does, and nothing else", () => {
 });
 
 test("webhook and desk read the keys alone, and resigner the token alone", () => {
-  const secretOf = (role: string) => {
-    const [policy] = Object.entries(template.findResources("AWS::IAM::Policy")).filter(([id]) =>
-      id.startsWith(`ResignWebhook${role}Role`),
-    );
-    return JSON.stringify(policy).match(/ResignWebhook(Keys|Token|Targets)/g);
-  };
+  const secretOf = (role: string) =>
+    JSON.stringify(rightsOf(template)[role]).match(/ResignWebhook(Keys|Token|Targets)/g);
   for (const role of ["Webhook", "Desk"]) expect(new Set(secretOf(role))).toEqual(new Set(["ResignWebhookKeys"]));
   expect(new Set(secretOf("Resigner"))).toEqual(new Set(["ResignWebhookToken"]));
   expect(new Set(secretOf("Notifier"))).toEqual(new Set(["ResignWebhookTargets"]));
 });
 
 test("nobody but the desk can read the quarantine", () => {
-  const readers = Object.entries(template.findResources("AWS::IAM::Policy")).flatMap(([id, { Properties }]) =>
-    (Properties.PolicyDocument.Statement as { Action: string | string[]; Resource: unknown }[])
+  const readers = Object.entries(rightsOf(template)).flatMap(([role, statements]) =>
+    statements
       .filter(({ Resource }) => JSON.stringify(Resource).includes("ResignWebhookQuarantine"))
       .flatMap(({ Action }) => [Action].flat())
       .filter((action) => /Query|Get|Scan/.test(action))
-      .map(() => id.replace(/RoleDefaultPolicy.*$/, "")),
+      .map(() => role),
   );
-  expect(readers).toEqual(["ResignWebhookDesk"]);
+  expect(readers).toEqual(["Desk"]);
 });
 
-test("what holds departures and secrets stays when the stack goes", () => {
-  for (const type of ["AWS::DynamoDB::GlobalTable", "AWS::SQS::Queue", "AWS::SecretsManager::Secret"]) {
-    template.allResources(type, { DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" });
+test("what holds data stays when the stack goes; of a first deployment that fails only the protected tables do", () => {
+  const kept = { UpdateReplacePolicy: "Retain" };
+  template.allResources("AWS::DynamoDB::GlobalTable", { ...kept, DeletionPolicy: "Retain" });
+  for (const type of ["AWS::SQS::Queue", "AWS::SecretsManager::Secret", "AWS::Logs::LogGroup"]) {
+    template.allResources(type, { ...kept, DeletionPolicy: "RetainExceptOnCreate" });
   }
+});
+
+test("the stack cannot be deleted by mistake", () => {
+  const stack = new ResignWebhookStack(new App({ context: { "aws:cdk:bundling-stacks": [] } }), "Test", { genauth });
+  expect(stack.terminationProtection).toBe(true);
+});
+
+test("the access log has a name that needs no room in the region's policy, and that no stack before had", () => {
+  const stackId = { "Fn::Select": [2, { "Fn::Split": ["/", { Ref: "AWS::StackId" }] }] };
+  template.hasResourceProperties("AWS::Logs::LogGroup", {
+    LogGroupName: { "Fn::Join": ["", ["/aws/vendedlogs/resign-webhook/", stackId]] },
+  });
+});
+
+test("a flood's writes to the quarantine end at 50 units a second; nothing limits the ledger's", () => {
+  const limit = { WriteOnDemandThroughputSettings: { MaxWriteRequestUnits: 50 } };
+  template.resourcePropertiesCountIs("AWS::DynamoDB::GlobalTable", limit, 1);
+  template.hasResource("AWS::DynamoDB::GlobalTable", {
+    Properties: { ...limit, AttributeDefinitions: Match.arrayWith([{ AttributeName: "slot", AttributeType: "S" }]) },
+  });
+});
+
+test("there are 90 resources at most: 14 alarms, and 76 others", () => {
+  const types = Object.values((template.toJSON() as { Resources: Record<string, { Type: string }> }).Resources);
+  expect(types.filter(({ Type }) => Type !== "AWS::CloudWatch::Alarm").length).toBeLessThanOrEqual(76);
 });
 
 test("the ledger can be restored to any second, forgets after its time, and cannot be deleted by mistake", () => {
@@ -247,10 +267,19 @@ test.each([
 });
 
 describe("a domain of one's own", () => {
-  test("switches the address that AWS gives off", () => {
-    const domain = { name: "resign.example.com", certificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/1" };
+  const domain = { name: "resign.example.com", certificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/1" };
+
+  test("leaves the address that AWS gave, until only is set", () => {
+    const isOff = (given: object) =>
+      Object.values(synthesize({ domain: given }).findResources("AWS::ApiGatewayV2::Api")).map(
+        ({ Properties }) => Properties.DisableExecuteApiEndpoint,
+      );
+    expect(isOff(domain)).toEqual([false]);
+    expect(isOff({ ...domain, only: true })).toEqual([true]);
+  });
+
+  test("is the address of every output", () => {
     const own = synthesize({ domain });
-    own.hasResourceProperties("AWS::ApiGatewayV2::Api", { DisableExecuteApiEndpoint: true });
     own.hasResourceProperties("AWS::ApiGatewayV2::DomainName", { DomainName: "resign.example.com" });
     own.hasOutput("DomainTarget", {});
     own.hasOutput("LarkUrl", { Value: "https://resign.example.com/lark" });
@@ -291,8 +320,7 @@ describe("what costs or takes more is a setting", () => {
     const made = synthesize({ lark: { forwardTo: "https://sync.example.com/lark" } });
     made.hasResourceProperties("AWS::SQS::Queue", { FifoQueue: true, RedrivePolicy: Match.anyValue() });
     template.resourcePropertiesCountIs("AWS::SQS::Queue", { FifoQueue: true }, 0);
-    const [policy] = Object.entries(made.findResources("AWS::IAM::Policy")).filter(([id]) => id.includes("Forwarder"));
-    expect(JSON.stringify(policy)).not.toMatch(/secretsmanager|dynamodb/);
+    expect(JSON.stringify(rightsOf(made).Forwarder)).not.toMatch(/secretsmanager|dynamodb/);
   });
 });
 
@@ -300,6 +328,89 @@ test("the dashboard shows only metrics that exist", () => {
   const [dashboard] = Object.values(template.findResources("AWS::CloudWatch::Dashboard"));
   const shown = JSON.stringify(dashboard).match(/\\"ResignWebhook\\",\\"(\w+)\\"/g) ?? [];
   expect(shown.length).toBeGreaterThan(15);
+});
+
+describe("a network of one's own", () => {
+  const network = { vpcId: "vpc-0a1b2c3d", subnetIds: ["subnet-0a1b2c3d", "subnet-1a1b2c3d"] };
+  const forwarding = { lark: { forwardTo: "https://sync.example.com/lark" } };
+  const connected = (made: Template) =>
+    Object.entries(made.findResources("AWS::Lambda::Function")).flatMap(([id, { Properties }]) =>
+      Properties.VpcConfig ? [[id.replace(/^ResignWebhook|[0-9A-F]{8}$/g, ""), Properties.VpcConfig]] : [],
+    );
+
+  test("is of the functions that call out, and of no other", () => {
+    const securityGroupIds = ["sg-0a1b2c3d"];
+    const made = synthesize({ ...forwarding, network: { ...network, securityGroupIds } });
+    const VpcConfig = { SubnetIds: network.subnetIds, SecurityGroupIds: securityGroupIds };
+    expect(Object.fromEntries(connected(made))).toEqual({
+      ...{ Desk: VpcConfig, Resigner: VpcConfig, Notifier: VpcConfig, Forwarder: VpcConfig },
+    });
+    made.resourceCountIs("AWS::EC2::SecurityGroup", 0);
+    expect(connected(synthesize(forwarding))).toEqual([]);
+  });
+
+  test("makes a security group, where none is named, that lets https out and nothing in", () => {
+    const made = synthesize({ network });
+    made.hasResourceProperties("AWS::EC2::SecurityGroup", {
+      VpcId: network.vpcId,
+      SecurityGroupIngress: Match.absent(),
+      SecurityGroupEgress: [Match.objectLike({ IpProtocol: "tcp", FromPort: 443, ToPort: 443 })],
+    });
+    expect(connected(made).map(([, { SecurityGroupIds }]) => SecurityGroupIds.length)).toEqual([1, 1, 1]);
+  });
+
+  test("gives Lambda what it needs to connect them, and the functions' own code nothing of EC2", () => {
+    const { Resigner = [], Webhook = [] } = rightsOf(synthesize({ network }));
+    const ofEc2 = (statements: typeof Resigner) => statements.filter(({ Action }) => /ec2:/.test(String(Action)));
+    expect(ofEc2(Webhook)).toEqual([]);
+    expect(ofEc2(Resigner)).toMatchObject([
+      { Effect: "Allow", Action: expect.arrayContaining(["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"]) },
+      { Effect: "Deny", Action: "ec2:*", Condition: { Null: { "lambda:SourceFunctionArn": "false" } } },
+    ]);
+  });
+});
+
+describe("tags of a company", () => {
+  const tagged = (env?: { region: string; account: string }) => {
+    const app = new App({ context: { "aws:cdk:bundling-stacks": [] } });
+    const stack = new ResignWebhookStack(app, "Test", { genauth }, env && { env });
+    Tags.of(app).add("CostCenter", "42");
+    return Template.fromStack(stack);
+  };
+
+  test.each([
+    ["in China", { region: "cn-north-1", account: "123456789012" }],
+    ["where no region is named", undefined],
+  ])("are on no event source mapping %s: CloudFormation refuses them there", (_, env) => {
+    tagged(env).allResourcesProperties("AWS::Lambda::EventSourceMapping", { Tags: Match.absent() });
+    tagged(env).allResourcesProperties("AWS::SQS::Queue", { Tags: Match.anyValue() });
+  });
+
+  test("are on everything in any other region", () => {
+    const made = tagged({ region: "eu-central-1", account: "123456789012" });
+    made.allResourcesProperties("AWS::Lambda::EventSourceMapping", { Tags: [{ Key: "CostCenter", Value: "42" }] });
+  });
+});
+
+describe("what AWS refuses in a region is refused at synth", () => {
+  const beijing = { region: "cn-north-1", account: "123456789012" };
+  afterEach(() => vi.unstubAllEnvs());
+
+  test("X-Ray in China, also where the region is the shell's", () => {
+    expect(() => synthesize({ xRay: true }, beijing)).toThrow("resignWebhook.xRay: AWS has no X-Ray");
+    vi.stubEnv("CDK_DEFAULT_REGION", "cn-northwest-1");
+    expect(() => synthesize({ xRay: true })).toThrow("resignWebhook.xRay: AWS has no X-Ray");
+    vi.stubEnv("CDK_DEFAULT_REGION", "us-east-1");
+    expect(() => synthesize({ xRay: true })).not.toThrow();
+  });
+
+  test("a key or a certificate of another region", () => {
+    const kmsKeyArn = "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef";
+    const frankfurt = { region: "eu-central-1", account: "123456789012" };
+    expect(() => synthesize({ kmsKeyArn }, frankfurt)).toThrow("resignWebhook.kmsKeyArn: is of eu-west-1, and the");
+    const domain = { name: "hook.example.com", certificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/1" };
+    expect(() => synthesize({ domain }, frankfurt)).toThrow("resignWebhook.domain.certificateArn: is of us-east-1");
+  });
 });
 
 test("China is a partition of its own", () => {

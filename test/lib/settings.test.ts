@@ -71,7 +71,7 @@ describe("a wrong setting is named, with what is wrong", () => {
     [{ genauth: { ...genauth, settleSeconds: 601 } }, "resignWebhook.genauth.settleSeconds"],
     [{ genauth, notices: { about: ["everything"] } }, "resignWebhook.notices.about.0"],
     [{ genauth, brake: { perhour: 3 } }, "perhour"],
-    [{ genauth, brake: { perDay: 5_001 } }, "resignWebhook.brake.perDay"],
+    [{ genauth, brake: { perDay: 501 } }, "resignWebhook.brake.perDay: must be 500 or less: each departure writes"],
     [{ genauth, brake: { headcount: "many" } }, 'resignWebhook.brake.headcount: must be a number of people, or "ask"'],
     [{ genauth, lark: { userIdField: "openid" } }, "resignWebhook.lark.userIdField"],
     [{ genauth, protected: ["ou_1"] }, "resignWebhook.protected.0: must begin with a provider"],
@@ -171,6 +171,43 @@ test.each([
   expect(parseSettings(settings).protected).toEqual(patterns);
 });
 
+const domain = (changes: object) => ({
+  genauth,
+  domain: { name: "hook.example.com", hostedZone: { id: "Z1", name: "example.com" }, ...changes },
+});
+const network = (changes: object) => ({
+  genauth,
+  network: { vpcId: "vpc-0a1b2c3d", subnetIds: ["subnet-0a1b2c3d"], ...changes },
+});
+const many = (count: number, kind: string) =>
+  Array.from({ length: count }, (_, index) => `${kind}-0a1b2c${index + 10}`);
+
+describe("what AWS would refuse is refused here, with its limit", () => {
+  test.each([
+    [domain({ name: "Hook.example.com" }), "resignWebhook.domain.name: must be a host's name in small letters"],
+    [domain({ name: "https://hook.example.com" }), "resignWebhook.domain.name: must be a host's name"],
+    [domain({ name: "*.example.com" }), "resignWebhook.domain.name: must be a host's name"],
+    [domain({ name: "example" }), "resignWebhook.domain.name: must be a host's name"],
+    [domain({ name: `${"a".repeat(53)}.example.com` }), "resignWebhook.domain.name: has more than the 64 letters"],
+    [domain({ name: "hook.example.org" }), "resignWebhook.domain.hostedZone.name: must be the end of domain.name"],
+    [domain({ certificateArn: "arn:aws:iam::1:server-certificate/x" }), "domain.certificateArn: must be a certificate"],
+    [domain({ only: "yes" }), "resignWebhook.domain.only"],
+    [{ genauth, kmsKeyArn: "arn:aws:kms:us-east-1:123456789012:alias/mine" }, "kmsKeyArn: must be a KMS key's ARN"],
+    [network({ vpcId: "10.0.0.0/16" }), "resignWebhook.network.vpcId: must be an id as in vpc-0a1b2c3d4e5f67890"],
+    [network({ subnetIds: [] }), "resignWebhook.network.subnetIds"],
+    [network({ subnetIds: ["sg-0a1b2c3d"] }), "resignWebhook.network.subnetIds.0: must be an id as in subnet-"],
+    [network({ subnetIds: many(17, "subnet") }), "resignWebhook.network.subnetIds: AWS takes 16 or fewer"],
+    [network({ securityGroupIds: many(6, "sg") }), "resignWebhook.network.securityGroupIds: AWS takes 5 or fewer"],
+    [network({ securityGroupIds: [] }), "resignWebhook.network.securityGroupIds"],
+  ])("%j", (props, expected) => expect(wrong(props)).toContain(expected));
+
+  test.each([
+    domain({}),
+    domain({ name: "example.com", only: true }),
+    network({ subnetIds: many(16, "subnet"), securityGroupIds: many(5, "sg") }),
+  ])("%j is taken", (props) => expect(wrong(props)).toBe("nothing"));
+});
+
 test("an error names the place that the settings stand in", () => {
   expect(wrong({ genauth, dryrun: true })).toContain('The settings (cdk.json, context "resignWebhook") are wrong');
   expect(() => parseSettings({ genauth, dryrun: true }, "mine.json")).toThrow("The settings (mine.json) are wrong");
@@ -178,13 +215,16 @@ test("an error names the place that the settings stand in", () => {
 
 describe("what leaves a safeguard practically off, or holds everybody, is warned of", () => {
   const warnings = (changes: object) => warningsOf(parseSettings({ genauth, ...changes }));
+  const domain = { name: "hook.example.com", certificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/1" };
   test("the defaults are not", () => expect(warnings({})).toEqual([]));
   test.each([
     [{ brake: { perHour: 0 } }, "everybody is held"],
     [{ brake: { perDay: 0 } }, "everybody is held"],
     [{ brake: { percentPerDay: 0 } }, "no more than 3 people a day"],
-    [{ brake: { percentPerDay: 100, perDay: 5_000 } }, "the brake of a day is practically off"],
+    [{ brake: { percentPerDay: 100, perDay: 500 } }, "the brake of a day is practically off"],
     [{ brake: { perHour: 5_000 } }, "the brake of an hour is off"],
+    [{ domain }, "the address that AWS gave works beside the new one. Put the new one into the consoles of lark"],
+    [{ domain: { ...domain, only: true } }, "the address that AWS gave is off. hook.example.com must stand in the"],
     [{ brake: { headcount: 5, percentPerDay: 10 } }, "less than one person"],
     [{ maxEventAgeSeconds: 2_592_000 }, "more than a week"],
     [{ maxEventAgeSeconds: 1 }, "nearly everybody is held"],

@@ -2,7 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { afterEach, expect, test, vi } from "vitest";
-import { install } from "../../local/ministack.ts";
+import { ministack } from "../../local/ministack.ts";
+import { installPython } from "../../local/python.ts";
 import { makeFolder } from "../folder.ts";
 
 const folder = makeFolder();
@@ -22,7 +23,7 @@ test.skipIf(!hasPython())("there is no network, and the next try begins anew", (
   vi.stubEnv("PIP_FIND_LINKS", folder);
   const venv = `${folder}/no-network`;
   for (const _ of [1, 2]) {
-    expect(() => install(venv)).toThrow(/MiniStack could not be installed \(is there a network/);
+    expect(() => installPython(ministack, venv)).toThrow(/ministack could not be installed \(is there a network/);
     expect(existsSync(`${venv}/bin/ministack`)).toBe(false);
   }
 });

@@ -2,7 +2,8 @@
 import { dirname } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { listen, serve } from "../../local/listen.ts";
-import { install } from "../../local/ministack.ts";
+import { ministack } from "../../local/ministack.ts";
+import { installPython } from "../../local/python.ts";
 import { runCommand } from "../cli/run.ts";
 import { makeFolder } from "../folder.ts";
 import { longTest } from "../long.ts";
@@ -36,5 +37,7 @@ longTest("it deploys nothing for --help, nor for what it does not know", async (
 
 test("there is no Python", () => {
   vi.stubEnv("PATH", dirname(process.execPath));
-  expect(() => install(`${folder}/no-python`)).toThrow(/Python 3\.10 or later is needed.*AWS_ENDPOINT_URL/);
+  expect(() => installPython(ministack, `${folder}/no-python`)).toThrow(
+    /Python 3\.10 or later is needed.*AWS_ENDPOINT_URL/,
+  );
 });

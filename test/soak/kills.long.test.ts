@@ -33,7 +33,8 @@ beforeAll(async () => {
   stage = await startStage({
     speed,
     deadlineSpeed: 1,
-    settings: { brake, endSessionsIn: ["app"] },
+    settings: { endSessionsIn: ["app"] },
+    brake,
     writeLog: () => {},
   });
   const fateOf = (): Fate => {

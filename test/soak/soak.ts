@@ -83,7 +83,12 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       graceDays,
       retry: { firstDelaySeconds: 1, maxDelaySeconds: 20 },
       notices: { about: [] },
-      brake: { perHour: Math.max(20, Math.ceil(departures / 10)), perDay: 5_000, headcount: 1_000_000 },
+    },
+    brake: {
+      perHour: Math.max(20, Math.ceil(departures / 10)),
+      perDay: 5_000,
+      percentPerDay: 10,
+      headcount: 1_000_000,
     },
     writeLog: search,
   });
