@@ -33,7 +33,7 @@ const listed = [
   ...["Sweep → Ledger: table", "Webhook → Quarantine: table", "Desk → Quarantine: table"],
   ...["Webhook → Queue: queue", "Desk → Queue: queue", "Resigner → Queue: queue", "Sweep → Queue: queue"],
   ...["Resigner → DeadLetters: queue", "Resigner → Notices: queue", "Notifier → Notices: queue"],
-  ...["Notifier → NoticesDeadLetters: queue", "Sweep → Notices: queue", "Webhook → Forwards: queue"],
+  ...["Sweep → Notices: queue", "Webhook → Forwards: queue"],
   ...["Desk → Forwards: queue", "Forwarder → Forwards: queue", "Forwarder → ForwardsDeadLetters: queue"],
   ...["Desk → Network: call out", "Resigner → Network: call out", "Notifier → Network: call out"],
   ...["Forwarder → Network: call out"],

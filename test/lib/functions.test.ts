@@ -74,10 +74,10 @@ describe("functions are called as published versions, by the alias live", () => 
     for (const name of fed) expect(JSON.stringify(name)).toContain('":live"');
     const [schedule] = Object.values(made.findResources("AWS::Scheduler::Schedule"));
     expect(aliasIn(schedule?.Properties.Target.Arn)).toEqual(["sweep"]);
-    const [[, right] = []] = Object.entries(made.findResources("AWS::IAM::Policy")).filter(([id]) =>
+    const [[, role] = []] = Object.entries(made.findResources("AWS::IAM::Role")).filter(([id]) =>
       id.includes("SweepSchedule"),
     );
-    expect(aliasIn(right?.Properties.PolicyDocument.Statement[0].Resource)).toEqual(["sweep"]);
+    expect(aliasIn(role?.Properties.Policies[0].PolicyDocument.Statement[0].Resource)).toEqual(["sweep"]);
   });
 
   test("the API may call the two aliases before a route leads there, and nothing else may call anything", () => {
