@@ -1,7 +1,7 @@
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import * as z from "zod/mini";
 import { atFirstCall, connectGround, connectQueue, connectSecret, connectTable, type Site } from "./aws/connect.ts";
-import type { Queue } from "./aws/queue.ts";
+import { comeSoon, type Queue } from "./aws/queue.ts";
 import type { CachedSecret } from "./aws/secret.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { countUnreadable, isUnreadable, kindOf, type Log, traceOf } from "./log.ts";
@@ -12,7 +12,7 @@ import * as settingsOf from "./settings/by-function.ts";
 
 export interface NotifierParts {
   readonly ledger: Pick<Ledger, "get">;
-  readonly queue: Pick<Queue, "sendLater" | "bury">;
+  readonly queue: Pick<Queue, "sendLater" | "bury" | "delay">;
   readonly targets: CachedSecret<TargetRing>;
   readonly settings: z.output<ReturnType<typeof settingsOf.notifier>>;
   readonly log: Log;
@@ -56,7 +56,8 @@ export function createNotifier(parts: NotifierParts) {
       ]);
       return { batchItemFailures: unread };
     } catch (error) {
-      log.error("Notices could not be told; they come again", traceOf(error));
+      log.count("WorkFailed", "Notices could not be told; they come again in a minute", traceOf(error), "ERROR");
+      await Promise.all(Records.map((record) => comeSoon(queue, record)));
       return { batchItemFailures: Records.map(({ messageId }) => ({ itemIdentifier: messageId })) };
     }
   };

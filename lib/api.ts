@@ -1,22 +1,28 @@
-import { RemovalPolicy } from "aws-cdk-lib";
+import { RemovalPolicy, Stack } from "aws-cdk-lib";
 import { AccessLogFormat } from "aws-cdk-lib/aws-apigateway";
 import { DomainName, HttpApi, type HttpMethod, HttpStage, LogGroupLogDestination } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
 import { Certificate, CertificateValidation } from "aws-cdk-lib/aws-certificatemanager";
+import { type IMetric, Metric } from "aws-cdk-lib/aws-cloudwatch";
 import type { Alias, IFunction, Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
-import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
+import { FilterPattern, LogGroup, MetricFilter, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import { ARecord, HostedZone, RecordTarget } from "aws-cdk-lib/aws-route53";
 import { ApiGatewayv2DomainProperties } from "aws-cdk-lib/aws-route53-targets";
 import type { Construct } from "constructs";
+import { metricNamespace } from "../lambda/log.ts";
 import { acknowledge } from "./parts.ts";
 import type { Settings } from "./settings.ts";
 
-/** The API that senders call: the routes of the two functions and no other. Each request's signature authorises it. */
+/**
+ * The API that senders call: the routes of the two functions and no other. Each request's signature authorises it.
+ * `turnedAway` counts what never reaches a function: 429 on any route, and 413 on a directory's.
+ */
 export function createApi(
   scope: Construct,
   routes: readonly (readonly [route: string, target: LambdaFunction | Alias])[],
+  directoryRoutes: readonly string[],
   { domain, throttle, logRetentionDays }: Settings,
-): { api: HttpApi; url: string; domainTarget: string | undefined } {
+): { api: HttpApi; url: string; domainTarget: string | undefined; turnedAway: IMetric } {
   const api = new HttpApi(scope, "Api", {
     createDefaultStage: false,
     disableExecuteApiEndpoint: domain !== undefined,
@@ -46,12 +52,13 @@ export function createApi(
     throttle: { rateLimit: throttle.ratePerSecond, burstLimit: throttle.burst },
     accessLogSettings: {
       destination: new LogGroupLogDestination(accessLogs),
-      format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
+      format: AccessLogFormat.custom(JSON.stringify({ stack: Stack.of(scope).stackName, ...accessLogFields })),
     },
     ...(domainName && { domainMapping: { domainName } }),
   });
   return {
     api,
+    turnedAway: countTurnedAway(accessLogs, directoryRoutes),
     url: domain ? `https://${domain.name}` : stage.url.replace(/\/$/, ""),
     domainTarget: domainName?.regionalDomainName,
   };
@@ -78,6 +85,24 @@ function createDomain(
     new ARecord(scope, "DomainRecord", { zone, recordName: `${name}.`, target });
   }
   return domainName;
+}
+
+/** AWS counts no status by itself, and neither request is in a function's log. */
+function countTurnedAway(accessLogs: LogGroup, directoryRoutes: readonly string[]): IMetric {
+  const is = (field: string, value: string) => FilterPattern.stringValue(`$.${field}`, "=", value);
+  const metricName = "TurnedAway";
+  new MetricFilter(accessLogs, metricName, {
+    logGroup: accessLogs,
+    filterPattern: FilterPattern.any(
+      is("status", "429"),
+      FilterPattern.all(is("status", "413"), FilterPattern.any(...directoryRoutes.map((route) => is("route", route)))),
+    ),
+    metricNamespace,
+    metricName,
+    dimensions: { Stack: "$.stack" },
+  });
+  const { stackName } = Stack.of(accessLogs);
+  return new Metric({ namespace: metricNamespace, metricName, statistic: "Sum", dimensionsMap: { Stack: stackName } });
 }
 
 const accessLogFields = {

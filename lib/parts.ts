@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { Duration, RemovalPolicy, SecretValue, Validations } from "aws-cdk-lib";
+import { Duration, RemovalPolicy, SecretValue, Stack, Validations } from "aws-cdk-lib";
 import { AttributeType, type CfnGlobalTable, ProjectionType, TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import { type IGrantable, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { type IKey, Key } from "aws-cdk-lib/aws-kms";
@@ -117,7 +117,10 @@ export function partsOf(scope: Construct, settings: Settings) {
         timeout: Duration.seconds(timeoutSeconds),
         ...(reservedConcurrentExecutions !== undefined && { reservedConcurrentExecutions }),
         ...(xRay && { tracing: Tracing.ACTIVE }),
-        environment: { ...environment, RESIGN_SETTINGS: settingsTextOf(name, settings) } satisfies Environment,
+        environment: {
+          ...{ ...environment, STACK_NAME: Stack.of(scope).stackName },
+          RESIGN_SETTINGS: settingsTextOf(name, settings),
+        } satisfies Environment,
         role,
         logGroup,
         bundling: {
@@ -166,12 +169,16 @@ export function partsOf(scope: Construct, settings: Settings) {
     },
 
     runEvery(schedule: string, target: LambdaFunction): void {
-      const role = new Role(scope, "SweepScheduleRole", { assumedBy: new ServicePrincipal("scheduler.amazonaws.com") });
+      // Nobody else's schedule may borrow the role.
+      const conditions = { StringEquals: { "aws:SourceAccount": Stack.of(scope).account } };
+      const assumedBy = new ServicePrincipal("scheduler.amazonaws.com", { conditions });
+      const role = new Role(scope, "SweepScheduleRole", { assumedBy });
       allow(role, ["lambda:InvokeFunction"], target.functionArn);
       new CfnSchedule(scope, "SweepSchedule", {
         scheduleExpression: schedule,
         flexibleTimeWindow: { mode: "OFF" },
-        target: { arn: target.functionArn, roleArn: role.roleArn },
+        // The next run comes anyway: by its default the scheduler repeats for a day, and all of it at once.
+        target: { arn: target.functionArn, roleArn: role.roleArn, retryPolicy: { maximumRetryAttempts: 0 } },
       });
     },
   };

@@ -126,6 +126,7 @@ export class ResignWebhook extends Construct {
     });
     allow(this.notifier, ["secretsmanager:GetSecretValue"], this.targets.secretArn);
     allow(this.notifier, ["dynamodb:GetItem"], this.ledger.tableArn);
+    allow(this.notifier, ["sqs:ChangeMessageVisibility"], this.notices.queueArn);
     allow(this.notifier, ["sqs:SendMessage"], this.notices.queueArn, noticesDeadLetters.queueArn);
     // What happens within 20 seconds is one message: robots take 20 a minute.
     feed(this.notifier, this.notices, { batchSize: 100, maxConcurrency: 2, maxBatchingWindow: Duration.seconds(20) });
@@ -140,12 +141,13 @@ export class ResignWebhook extends Construct {
       webhookProvisioned > 0
         ? this.webhook.addAlias("live", { provisionedConcurrentExecutions: webhookProvisioned })
         : this.webhook;
-    const { api, url, domainTarget } = createApi(
+    const { api, url, domainTarget, turnedAway } = createApi(
       this,
       [
         ...[...webhookRoutes.keys()].map((route) => [route, answering] as const),
         ...[...deskRoutes.keys()].map((route) => [route, this.desk] as const),
       ],
+      [...webhookRoutes.keys()],
       settings,
     );
     this.url = url;
@@ -157,10 +159,14 @@ export class ResignWebhook extends Construct {
     this.alarms = new Alarms(this, "Alarms", {
       email: settings.alarmEmail,
       api,
+      turnedAway,
       deadLetters: this.deadLetters,
+      noticesDeadLetters,
+      forwardsDeadLetters: forwarding?.deadLetters,
       functions,
     });
-    new Dashboard(this, "Dashboard", { api, queue: this.queue, deadLetters: this.deadLetters, functions });
+    const shown = { queue: this.queue, deadLetters: this.deadLetters, alarms: this.alarms.all };
+    new Dashboard(this, "Dashboard", { api, functions, ...shown });
 
     for (const [index, message] of warningsOf(settings).entries()) {
       Annotations.of(this).addWarningV2(`settings-${index}`, message);
@@ -182,7 +188,7 @@ export class ResignWebhook extends Construct {
     allow(forwarder, ["sqs:ChangeMessageVisibility"], queue.queueArn);
     allow(forwarder, ["sqs:SendMessage"], deadLetters.queueArn);
     feed(forwarder, queue, { batchSize: 1 });
-    return { queue, environment, functions: { forwarder } };
+    return { queue, deadLetters, environment, functions: { forwarder } };
   }
 
   private indexArns(...names: (typeof ledgerTable)["indexes"][number]["name"][]): string[] {
