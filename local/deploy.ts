@@ -6,13 +6,15 @@ import { simulatorCredentials } from "../cli/defaults.ts";
 import { folder } from "../cli/files.ts";
 import { localKeysFile, readKeys } from "../cli/keys.ts";
 import { startGenAuthSimulator } from "./genauth-simulator.ts";
-import { startMinistack } from "./ministack.ts";
+import { startMinistack, withoutMath } from "./ministack.ts";
 import { startNoticeStandIns, toLine } from "./notice-stand-ins.ts";
 import { localSettings, readLocalSettings, senderPaths, withSecondListener } from "./stack.ts";
 
 const outputsFile = `${folder}/outputs.json`;
 const keysFile = process.env.LOCAL_KEYS ?? localKeysFile;
 const logFile = `${folder}/ministack.log`;
+const assembly = `${folder}/cdk.out`;
+const templateFile = `${assembly}/ResignWebhook.template.json`;
 
 /** `npm run deploy:local`: the real template by the real `cdk deploy`, into an AWS on this machine. */
 async function deployLocal({ once: isOnce = false }: { once?: boolean }): Promise<number> {
@@ -44,9 +46,15 @@ async function deployLocal({ once: isOnce = false }: { once?: boolean }): Promis
   };
   console.log(`deploying into ${endpoint} …`);
   await run("cdk", ["bootstrap", "aws://000000000000/us-east-1", "--quiet"]);
+  const context = `resignWebhook=${JSON.stringify(resignWebhook)}`;
+  await run("cdk", ["synth", "--quiet", "--output", assembly, "--context", context]);
+  if (ministack) {
+    const template = JSON.parse(readFileSync(templateFile, "utf8"));
+    writeFileSync(templateFile, JSON.stringify(withoutMath(template)));
+  }
   await run("cdk", [
-    ...["deploy", "--all", "--require-approval", "never", "--progress", "events", "--outputs-file", outputsFile],
-    ...["--context", `resignWebhook=${JSON.stringify(resignWebhook)}`],
+    ...["deploy", "--all", "--app", assembly, "--require-approval", "never", "--progress", "events"],
+    ...["--outputs-file", outputsFile],
   ]);
   const outputs = (JSON.parse(readFileSync(outputsFile, "utf8")) as { ResignWebhook: Record<string, string> })
     .ResignWebhook;

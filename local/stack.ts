@@ -138,7 +138,7 @@ async function createResources({ aws, keys, targets = {}, ...options }: StackOpt
   aws.putSecret(`${name}/targets`, JSON.stringify(targets));
   const environment = {
     RESIGN_SETTINGS: JSON.stringify(settings),
-    STACK_NAME: name,
+    STACK_NAME: "local",
     KEYS_SECRET_ID: `${name}/keys`,
     TOKEN_SECRET_ID: `${name}/token`,
     LEDGER_TABLE: tables.ledger,

@@ -197,6 +197,7 @@ describe("a target that does not take it", () => {
       queue: {
         sendLater: async (body, seconds) => void later.push({ body, seconds }),
         bury: async (body) => void buried.push(body),
+        delay: async () => {},
       },
       targets: { read: async () => targets, refresh: async () => false },
       settings: settings(),
