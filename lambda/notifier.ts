@@ -31,7 +31,7 @@ const messageSchema = z.union([
 
 /** Longest that a target may take to answer; then the notice is tried again later. */
 const deadlineMs = 3_000;
-/** After so many tries a notice goes to the dead letters, and the alarm `NoticeFailed` comes. */
+/** After so many tries a notice goes to the dead letters, and `NoticeFailed` is counted, for the alarm. */
 const maxAttempts = 8;
 /** So many calls to a listening program run at once; the others of a batch wait for them. */
 const atOnce = 10;

@@ -65,7 +65,7 @@ test("each function may do what it does, and nothing else", () => {
       ],
     ],
     Notifier: [
-      ...["dynamodb:GetItem", ...logs, "secretsmanager:GetSecretValue"],
+      ...["dynamodb:GetItem", ...logs, "secretsmanager:GetSecretValue", "sqs:ChangeMessageVisibility"],
       ...["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"],
     ],
     Sweep: [
