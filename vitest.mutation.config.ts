@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ["test/lambda/**/*.test.ts", "test/slack.test.ts"],
     exclude: [
+      "test/**/*.long.test.ts",
       "test/lambda/crash.test.ts",
       "test/lambda/resigner.property.test.ts",
       // Reads the code, which Stryker rewrites.

@@ -4,6 +4,7 @@ import { toText } from "./doctor/finding.ts";
 import { askGenAuth } from "./doctor/genauth.ts";
 import { probe } from "./doctor/probe.ts";
 import { askStack } from "./doctor/stack.ts";
+import { askStop } from "./doctor/stop.ts";
 import { askWebhook } from "./doctor/webhook.ts";
 
 interface Options {
@@ -20,7 +21,7 @@ interface Options {
 
 new Command("doctor")
   .description(
-    "Looks whether an installation is well: GenAuth's token, one person's ids, every source's keys, and a deployed stack.",
+    "Looks whether an installation is well: GenAuth's token, one person's ids, every source's keys, the emergency stop, and a deployed stack.",
   )
   .option("--url <address>", "where the webhook is", localUrl)
   .option("--keys <file>", "the keys, as they stand in the secret (default: LOCAL_KEYS, or those of npm start)")
@@ -39,7 +40,11 @@ new Command("doctor")
   )
   .action(async (options: Options) => {
     if (options.probe) return probe(options);
-    const findings = [...(await askGenAuth(options)), ...(await askWebhook(options)), ...(await askStack(options))];
+    const findings = [
+      ...(await askGenAuth(options)),
+      ...(await askWebhook(options)),
+      ...(options.outputs ? await askStack(options) : await askStop(options)),
+    ];
     for (const finding of findings) console.log(toText(finding));
     const ill = findings.filter(({ isWell }) => !isWell).length;
     console.log(ill === 0 ? "All is well." : `${ill} of ${findings.length} are not well.`);

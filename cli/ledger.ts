@@ -4,8 +4,10 @@ import { holds } from "../lambda/resignation/resignation.ts";
 import { statuses } from "../lambda/resignation/status.ts";
 import { localUrl } from "./defaults.ts";
 import { type DecisionOptions, decide } from "./ledger/decision.ts";
+import { type ImportOptions, importRestored } from "./ledger/import-restored.ts";
 import { reverify, showQuarantine } from "./ledger/quarantine.ts";
 import { type Filter, isUrgent, listAll, type Shown } from "./ledger/resignations.ts";
+import { type StopOptions, startAll, stopAll, warnIfStopped } from "./ledger/stop.ts";
 import { print, toCard, toTable } from "./ledger/table.ts";
 import { type Format, formats, toHead, toLine } from "./ledger/trail.ts";
 import { connectOperator } from "./operator.ts";
@@ -27,7 +29,9 @@ withFilter(add("list", "who left and what came of it, the newest first"))
   .action(async (options: Common & Filter & { limit: number; back?: boolean }) => {
     const found: Shown[] = [];
     const filter = options.back ? { ...options, status: "resigned" } : options;
-    for await (const one of listAll(connectOperator(options), filter)) {
+    const operator = connectOperator(options);
+    await warnIfStopped(operator);
+    for await (const one of listAll(operator, filter)) {
       if (options.back && !isUrgent(one)) continue;
       if (found.push(one) >= options.limit) break;
     }
@@ -35,7 +39,9 @@ withFilter(add("list", "who left and what came of it, the newest first"))
   });
 
 add("show <id>", "everything about one, with its history").action(async (id: string, options: Common) => {
-  const one = await connectOperator(options).call<Shown>("GET", `/resignations/${id}`);
+  const operator = connectOperator(options);
+  await warnIfStopped(operator);
+  const one = await operator.call<Shown>("GET", `/resignations/${id}`);
   print(one, options, () => console.log(toCard(one)));
 });
 
@@ -61,6 +67,16 @@ for (const [name, description] of [
   }
 }
 
+add("stop", "stop everything at once: nobody is resigned or suspended until start; what arrives waits")
+  .option("--why <text>", "why; it stands in the ledger")
+  .addHelpText("after", '\nExample:\n  npm run ledger -- stop --why "the directory was written anew"')
+  .action(async (options: StopOptions) => stopAll(connectOperator(options), options));
+
+add("start", "go on after a stop: what waited is carried out within minutes, as far as the brake lets it")
+  .option("--why <text>", "why; it stands in the ledger")
+  .addHelpText("after", '\nExample:\n  npm run ledger -- start --why "looked at everybody"')
+  .action(async (options: StopOptions) => startAll(connectOperator(options), options));
+
 add("quarantine", "what was refused or could not be read in the last 14 days, counted").action(
   async (options: Common) => showQuarantine(connectOperator(options), options),
 );
@@ -77,6 +93,26 @@ withFilter(add("export", "the trail for auditors, the newest first"))
       process.stdout.write(toLine(one, options.format));
     }
   });
+
+program
+  .command("import-restored")
+  .description(
+    "after point-in-time recovery: copy what only the restored table has, with this shell's AWS credentials. " +
+      "What is not at its end waits for an operator; repeated, it copies what is left",
+  )
+  .requiredOption("--from <table>", "the restored table")
+  .option("--to <table>", "the live table (default: LedgerTable in --outputs)")
+  .option("--outputs <file>", "the stack's outputs (npx cdk deploy --outputs-file <file>)")
+  .option("--dry-run", "write nothing, and say what would be copied")
+  .addOption(operatorOption())
+  .option("--json", "for programs")
+  .addHelpText(
+    "after",
+    "\nEnds 0 where all is copied, 2 where something could not be read or must be run again, 1 where it could not be done.\n\n" +
+      "Example (docs/runbook.md, Restore the ledger):\n" +
+      "  npm run ledger -- import-restored --from restored-ledger --outputs outputs.json --dry-run",
+  )
+  .action(async (options: ImportOptions) => importRestored(options));
 
 // A reader that has enough, as in `… export | head`, ends the command quietly.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -99,12 +135,14 @@ function add(command: string, description: string): Command {
         "RESIGN_KEY",
       ),
     )
-    .addOption(
-      new Option("--operator <name>", "who you are; it stands in the history")
-        .env("RESIGN_OPERATOR")
-        .default(userInfo().username),
-    )
+    .addOption(operatorOption())
     .option("--json", "for programs");
+}
+
+function operatorOption(): Option {
+  return new Option("--operator <name>", "who you are; it stands in the history")
+    .env("RESIGN_OPERATOR")
+    .default(userInfo().username);
 }
 
 function withFilter(command: Command): Command {

@@ -49,7 +49,7 @@ export function createForwarder({ queue, settings, log, now }: ForwarderParts) {
     const forwardTo = forwardToOf(settings, source);
     if (forwardTo === undefined) return true;
 
-    const outcome = await post(forward, forwardTo, settings.forwardToPrivate).catch(kindOf);
+    const outcome = await post(forward, forwardTo).catch(kindOf);
     const facts = { source, attempt, ageSeconds, outcome };
     if (typeof outcome === "number" && outcome >= 200 && outcome < 300) {
       log.count("Forwarded", "A request was passed on", facts);

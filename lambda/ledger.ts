@@ -4,6 +4,7 @@ import { createUses } from "./aws/uses.ts";
 import { createBrakeLog } from "./departure/brake.ts";
 import { createMisses } from "./departure/misses.ts";
 import { createPeople } from "./departure/people.ts";
+import { createStops } from "./departure/stop.ts";
 import { createPulse } from "./intake/pulse.ts";
 import { createInquiries } from "./operators/inquiry.ts";
 
@@ -17,6 +18,7 @@ export function createLedger(options: TableOptions) {
     ...createPeople(table),
     ...createBrakeLog(table),
     ...createMisses(table),
+    ...createStops(table),
     ...createPulse(table),
     ...createInquiries(table),
     ...createUses(table),

@@ -26,7 +26,6 @@ export type Metric =
   | "Retried"
   | "TokenRefused"
   | "Unconfirmed"
-  | "NoticeFailed"
   | "TargetsWrong"
   | "HeadcountUnknown"
   | "Forwarded"
@@ -34,6 +33,8 @@ export type Metric =
   | "Swept"
   | "Heartbeat"
   | "WorkFailed"
+  | "Stopped"
+  | "Started"
   | "ClockDrift"
   | "BackAfterResigned"
   | "NotGivenBack"
@@ -48,6 +49,7 @@ export type Measure =
   | "OldestOpenSeconds"
   | "HeldWaiting"
   | "OldestHeldSeconds"
+  | "StoppedSeconds"
   | "FailedWaiting"
   | "SilentSources";
 

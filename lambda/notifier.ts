@@ -1,111 +1,116 @@
-import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
-import * as z from "zod/mini";
+import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import type * as z from "zod/mini";
 import { atFirstCall, connectGround, connectQueue, connectSecret, connectTable, type Site } from "./aws/connect.ts";
-import { comeSoon, type Queue } from "./aws/queue.ts";
+import type { Queue } from "./aws/queue.ts";
 import type { CachedSecret } from "./aws/secret.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { countUnreadable, isUnreadable, kindOf, type Log, traceOf } from "./log.ts";
-import { isTaken, type Post, type TargetName, type Told, toPosts } from "./notices/notices.ts";
+import { type NoticeMessage, readMessage } from "./notices/message.ts";
+import { isTaken, type Post, type TargetName, toPosts } from "./notices/notices.ts";
 import { parseTargets, type TargetRing } from "./notices/targets.ts";
-import { isUrgent, type Notice, noticeSchema } from "./resignation/notice.ts";
+import { targetNames } from "./resignation/notice.ts";
+import type { Resignation } from "./resignation/resignation.ts";
 import * as settingsOf from "./settings/by-function.ts";
 
 export interface NotifierParts {
   readonly ledger: Pick<Ledger, "get">;
-  readonly queue: Pick<Queue, "sendLater" | "bury" | "delay">;
+  readonly queue: Pick<Queue, "delay">;
   readonly targets: CachedSecret<TargetRing>;
   readonly settings: z.output<ReturnType<typeof settingsOf.notifier>>;
   readonly log: Log;
   readonly now: () => Date;
 }
 
-/** What the queue carries: a notice for all targets, or notices that one target has not taken yet. */
-const messageSchema = z.union([
-  z.object({
-    target: z.enum(["slack", "lark", "wechatwork", "webhook"]),
-    notices: z.array(noticeSchema),
-    attempt: z.number(),
-  }),
-  noticeSchema,
-]);
+/** A notice for one target, and the record that carried it. */
+interface Item extends NoticeMessage {
+  readonly record: SQSRecord;
+}
 
 /** Longest that a target may take to answer; then the notice is tried again later. */
 const deadlineMs = 3_000;
-/** After so many tries a notice goes to the dead letters, and `NoticeFailed` is counted, for the alarm. */
-const maxAttempts = 8;
-/** So many calls to a listening program run at once; the others of a batch wait for them. */
-const atOnce = 10;
+/** So many calls to a listening program run at once: with a whole batch of them the function ends in its time. */
+const atOnce = 20;
 
 /** Queue in: the notices of a batch become one message for each target. A notice that fails delays no resignation. */
-export function createNotifier(parts: NotifierParts) {
-  const { ledger, queue, targets, settings, log, now } = parts;
-
+export function createNotifier({ ledger, queue, targets, settings, log, now }: NotifierParts) {
   return async ({ Records }: SQSEvent): Promise<SQSBatchResponse> => {
-    const read = Records.map((record) => ({ ...record, message: readMessage(record.body) }));
-    const unread = read.filter(({ message }) => !message).map(({ messageId }) => ({ itemIdentifier: messageId }));
-    if (unread.length > 0) log.error("Notices cannot be read: they come again, and hold back no other");
-    try {
-      const messages = read.flatMap(({ message }) => message ?? []);
-      await tellOfWrongTargets();
-      const fresh = messages.flatMap((message) => ("target" in message ? [] : [message]));
-      const wanted = fresh.filter(({ about }) => isUrgent(about) || settings.notices.about.includes(about));
-      const all: TargetName[] = ["slack", "lark", "wechatwork", "webhook"];
-      await Promise.all([
-        ...all.map((target) => tell({ target, notices: wanted, attempt: 1 })),
-        ...messages.flatMap((message) => ("target" in message ? [tell(message)] : [])),
-      ]);
-      return { batchItemFailures: unread };
-    } catch (error) {
-      log.count("WorkFailed", "Notices could not be told; they come again in a minute", traceOf(error), "ERROR");
-      await Promise.all(Records.map((record) => comeSoon(queue, record)));
-      return { batchItemFailures: Records.map(({ messageId }) => ({ itemIdentifier: messageId })) };
-    }
+    const failed = await tellAll(Records).catch((error) => {
+      log.count("WorkFailed", "Notices could not be told; they come again", traceOf(error), "ERROR");
+      return Records;
+    });
+    await Promise.all(failed.map(delay));
+    return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
   };
 
-  async function tellOfWrongTargets(): Promise<void> {
-    const { wrong = {}, isUnfilled } = await targets.read();
+  /** Returns the records that have to come again. */
+  async function tellAll(records: readonly SQSRecord[]): Promise<SQSRecord[]> {
+    const ring = await targets.read();
+    countWrong(ring);
+    const read = records.map((record) => ({ record, messages: readMessage(record.body) }));
+    const unread = read.filter(({ messages }) => !messages);
+    for (const { record } of unread) {
+      const { messageId } = record;
+      log.count(
+        "Unreadable",
+        "A notice cannot be read: it comes again, and holds back no other",
+        { messageId },
+        "ERROR",
+      );
+    }
+    const items = read.flatMap(({ record, messages = [] }) => messages.map((message) => ({ ...message, record })));
+    const known = await findAll(items.filter(({ target }) => ring[target]));
+    const failed = await Promise.all(
+      targetNames.map((name) => {
+        const its = items.filter(({ target }) => target === name);
+        // An administrator may mend the section before the tries are over.
+        if (ring.wrong?.[name] !== undefined) return its;
+        return ring[name] ? tell(name, ring, its, known) : [];
+      }),
+    );
+    return [...new Set([...unread, ...failed.flat()].map(({ record }) => record))];
+  }
+
+  function countWrong({ wrong = {}, isUnfilled }: TargetRing): void {
     if (isUnfilled) log.info("No notice is sent: the secret with the notices' targets is not filled in");
     for (const [target, why] of Object.entries(wrong)) {
       log.count("TargetsWrong", "A target of the notices cannot be told", { target, why }, "ERROR");
     }
   }
 
-  async function tell({ target, notices, attempt }: { target: TargetName; notices: Notice[]; attempt: number }) {
-    const known = await targets.read();
-    if (notices.length === 0) return;
-    // An administrator may mend the section before the tries are over.
-    if (known.wrong?.[target] !== undefined) return tellAgain(target, notices, attempt);
-    if (!known[target]) return;
-    const told = await Promise.all(notices.map(withResignation));
-    const posts = toPosts(target, known, told, settings.notices.language, now());
-    const refused: typeof notices = [];
+  /** The resignations that the notices are about, each read once. One that the ledger does not give has no entry. */
+  async function findAll(items: readonly Item[]): Promise<Known> {
+    const known = new Map<string, Resignation | undefined>();
+    const find = async (id: string) => {
+      try {
+        known.set(id, await ledger.get(id));
+      } catch (error) {
+        if (!isUnreadable(error)) {
+          const message = "A notice comes again: the ledger did not answer";
+          return log.count("WorkFailed", message, traceOf(error), "ERROR");
+        }
+        countUnreadable(log, id);
+        known.set(id, undefined);
+      }
+    };
+    await Promise.all([...new Set(items.map(({ notice }) => notice.id))].map(find));
+    return known;
+  }
+
+  /** Returns the items that the target did not take. */
+  async function tell(target: TargetName, ring: TargetRing, items: readonly Item[], known: Known): Promise<Item[]> {
+    const failed = items.filter(({ notice }) => !known.has(notice.id));
+    const ready = items.filter(({ notice }) => known.has(notice.id));
+    if (ready.length === 0) return failed;
+    const told = ready.map(({ notice }) => ({ ...notice, resignation: known.get(notice.id) }));
+    const posts = toPosts(target, ring, told, settings.notices.language, now());
+    const isOneForAll = posts.length === 1;
     for (let start = 0; start < posts.length; start += atOnce) {
       const results = await Promise.all(posts.slice(start, start + atOnce).map((post) => deliver(target, post)));
-      const isOneForAll = posts.length === 1;
       results.forEach((result, index) => {
-        if (result === "failed")
-          refused.push(...(isOneForAll ? notices : notices.slice(start + index, start + index + 1)));
+        if (result === "failed") failed.push(...(isOneForAll ? ready : ready.slice(start + index, start + index + 1)));
       });
     }
-    if (refused.length > 0) await tellAgain(target, refused, attempt);
-  }
-
-  async function tellAgain(target: TargetName, notices: Notice[], attempt: number): Promise<void> {
-    const again = JSON.stringify({ target, notices, attempt: attempt + 1 });
-    if (attempt < maxAttempts) return queue.sendLater(again, Math.min(900, 15 * 2 ** attempt));
-    await queue.bury(again);
-    log.count("NoticeFailed", "A notice was given up", { target }, "ERROR");
-  }
-
-  async function withResignation(notice: Notice): Promise<Told> {
-    const isOfPerson = notice.about !== "brake_tripped" && notice.about !== "alive";
-    if (!isOfPerson) return notice;
-    const resignation = await ledger.get(notice.id).catch((error) => {
-      if (!isUnreadable(error)) throw error;
-      countUnreadable(log, notice.id);
-      return undefined;
-    });
-    return { ...notice, resignation };
+    return failed;
   }
 
   async function deliver(target: TargetName, { url, headers, body }: Post) {
@@ -120,15 +125,18 @@ export function createNotifier(parts: NotifierParts) {
       return "failed";
     }
   }
-}
 
-function readMessage(body: string): z.infer<typeof messageSchema> | undefined {
-  try {
-    return messageSchema.safeParse(JSON.parse(body)).data;
-  } catch {
-    return undefined;
+  /** Half a minute after the first try, then twice as long each time, a quarter of an hour at the most. */
+  async function delay({ receiptHandle, attributes }: SQSRecord): Promise<void> {
+    const tries = Number(attributes.ApproximateReceiveCount);
+    await queue.delay(receiptHandle, Math.min(900, 15 * 2 ** tries)).catch((error) => {
+      log.warn("A notice could not be delayed; it comes again when SQS shows it", traceOf(error));
+    });
   }
 }
+
+/** The resignations of a batch's notices by their ids. */
+type Known = ReadonlyMap<string, Resignation | undefined>;
 
 /** Builds the function from its environment. */
 export function connectNotifier(environment: NodeJS.ProcessEnv, writeLog?: (line: string) => void) {
@@ -136,7 +144,7 @@ export function connectNotifier(environment: NodeJS.ProcessEnv, writeLog?: (line
   return createNotifier({
     ...connectGround(site, settingsOf.notifier, writeLog),
     ledger: createLedger(connectTable(site, "LEDGER_TABLE")),
-    queue: connectQueue(site, "NOTICES_URL", "DEAD_LETTERS_URL"),
+    queue: connectQueue(site, "NOTICES_URL"),
     targets: connectSecret(site, "TARGETS_SECRET_ID", parseTargets),
   });
 }

@@ -2,17 +2,19 @@ import type * as z from "zod/mini";
 import { atFirstCall, connectGround, connectQueue, connectTable, type Site } from "./aws/connect.ts";
 import type { Queue } from "./aws/queue.ts";
 import type { Position } from "./aws/resignations.ts";
+import { type Stop, stopId, stoppedMs } from "./departure/stop.ts";
 import { silences } from "./intake/pulse.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { countUnreadable, type Log, traceOf } from "./log.ts";
 import { later } from "./resignation/moment.ts";
+import { toMessages } from "./resignation/notice.ts";
 import { type Resignation, type Status, sweepAfterSeconds } from "./resignation/resignation.ts";
 import * as settingsOf from "./settings/by-function.ts";
 
 export interface SweepParts {
-  readonly ledger: Pick<Ledger, "due" | "postpone" | "readPulse" | "isFirstUse" | "list">;
+  readonly ledger: Pick<Ledger, "due" | "postpone" | "readPulse" | "isFirstUse" | "list" | "readStop">;
   readonly queue: Pick<Queue, "send">;
-  readonly notices: Pick<Queue, "send">;
+  readonly notices: Pick<Queue, "sendTogether">;
   readonly settings: z.output<ReturnType<typeof settingsOf.sweep>>;
   readonly log: Log;
   readonly now: () => Date;
@@ -39,9 +41,10 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     try {
       swept = await sweep();
       const held = await watchTheHeld();
-      await watchTheOpen();
+      const stop = await watchTheStop();
+      await watchTheOpen(stop);
       await watchTheFailed();
-      await listenForSilence(held);
+      await listenForSilence(held, stop);
       log.count("Heartbeat", "The sweep came to its end", { swept });
     } catch (error) {
       // Not thrown: Lambda would log the error's text. The next run is in five minutes, and no heartbeat is an alarm.
@@ -87,13 +90,28 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     return found;
   }
 
-  /** Measures how many departures wait for us, and how long the oldest has: GenAuth may be away, or refuse the token. */
-  async function watchTheOpen(): Promise<void> {
+  /** Measures for how long all has been stopped, while it is. */
+  async function watchTheStop(): Promise<Stop> {
+    const stop = await ledger.readStop();
+    if (stop.isUnreadable) countUnreadable(log, stopId);
+    if (stop.isStopped) {
+      const stoppedForMs = stop.since === undefined ? 0 : now().getTime() - Date.parse(stop.since);
+      log.measure("StoppedSeconds", Math.max(0, Math.round(stoppedForMs / 1_000)));
+    }
+    return stop;
+  }
+
+  /**
+   * Measures how many departures wait for us, and how long the oldest has: GenAuth may be away, or refuse the token.
+   * The time in which all was stopped does not count.
+   */
+  async function watchTheOpen(stop: Stop): Promise<void> {
     const open: Resignation[] = [];
     for (const status of ["accepted", "resigning", "suspended", "scheduled"] as const)
       open.push(...(await allOf(status)));
-    const ages = open.map((one) => (now().getTime() - openSince(one)) / 1_000);
+    const nowMs = now().getTime();
     // A departure whose day is to come has an age below zero.
+    const ages = open.map((one) => (nowMs - openSince(one) - stoppedMs(stop, openSince(one), nowMs)) / 1_000);
     log.measure("OpenWaiting", ages.filter((seconds) => seconds >= 0).length);
     log.measure("OldestOpenSeconds", Math.round(Math.max(0, ...ages)));
   }
@@ -121,7 +139,7 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
   }
 
   /** Says which source is silent for too long: an event that never came is in no log. Once a week: that all is alive. */
-  async function listenForSilence(held: number): Promise<void> {
+  async function listenForSilence(held: number, stop: Stop): Promise<void> {
     const lives = await silences(ledger, log, now());
     const silent = lives.filter(({ days }) => settings.silenceDays > 0 && days >= settings.silenceDays);
     log.measure("SilentSources", silent.length);
@@ -134,7 +152,10 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     if (!isTold || !(await ledger.isFirstUse(`alive|${week}`, now().toISOString(), now()))) return;
     const heard = lives.map(({ source, days }) => `${source} last heard ${Math.floor(days)} days ago`);
     const waiting = `${held}${held >= maxLookedThrough ? " or more" : ""} held`;
-    await notices.send(JSON.stringify({ about: "alive", id: week, why: [...heard, waiting].join("; ") }));
+    const stopped = stop.isStopped ? [`ALL IS STOPPED${stop.since === undefined ? "" : ` since ${stop.since}`}`] : [];
+    await notices.sendTogether(
+      toMessages({ about: "alive", id: week, why: [...stopped, ...heard, waiting].join("; ") }),
+    );
   }
 }
 

@@ -176,11 +176,12 @@ export const alarms: Readonly<Record<AlarmName, Kind>> = {
   },
   OldestOpen: {
     severity: "urgent",
-    gauges: { OldestOpenSeconds: oldestOpenSeconds },
+    // A stop that is forgotten: the time in which all is stopped does not count as waiting.
+    gauges: { OldestOpenSeconds: oldestOpenSeconds, StoppedSeconds: 86_400 },
     // Not the queue's own age of its oldest message: SQS leaves out what was received three times or more.
     chapter: "oldestopenseconds",
     advice:
-      "A departure has waited for 20 minutes. See the resigner's log: GenAuth is down, refuses the token, or throttles.",
+      "A departure has waited for 20 minutes, or all has been stopped for a day. See the resigner's log: GenAuth is down, refuses the token, or throttles.",
   },
   Held: {
     severity: "today",
@@ -253,7 +254,7 @@ export const alarms: Readonly<Record<AlarmName, Kind>> = {
   },
   NotTold: {
     severity: "today",
-    counts: { NoticeFailed: 1, TargetsWrong: 1, ForwardFailed: 1 },
+    counts: { TargetsWrong: 1, ForwardFailed: 1 },
     advice:
       "People or the second listener are not told: an address or a section of the targets secret is wrong, or they are away. No resignation is affected. Mend it, then redrive the dead letters.",
   },

@@ -5,6 +5,7 @@ import { type IGrantable, PolicyStatement, Role, ServicePrincipal } from "aws-cd
 import { type IKey, Key } from "aws-cdk-lib/aws-kms";
 import {
   Architecture,
+  type EventSourceMapping,
   type EventSourceMappingOptions,
   type Function as LambdaFunction,
   Runtime,
@@ -71,8 +72,9 @@ export function partsOf(scope: Construct, settings: Settings) {
       return table;
     },
 
-    createQueue(id: string, options: { deadLetters?: Queue; isFifo?: boolean } = {}): Queue {
-      const { deadLetters, isFifo } = options;
+    createQueue(id: string, options: { deadLetters?: Queue; maxReceiveCount?: number; isFifo?: boolean } = {}): Queue {
+      // Every try receives the message once more: the ledger says when to give up, a thousand only catch what crashes.
+      const { deadLetters, maxReceiveCount = 1000, isFifo } = options;
       const queue = new Queue(scope, id, {
         ...(isFifo && { fifo: true }),
         ...(key
@@ -82,8 +84,7 @@ export function partsOf(scope: Construct, settings: Settings) {
         retentionPeriod: Duration.days(14),
         // What a function in the middle of it could still do is over by then.
         visibilityTimeout: Duration.seconds(6 * functionTimeoutSeconds),
-        // Every try receives the message once more: the ledger says when to give up, this only catches what crashes.
-        ...(deadLetters && { deadLetterQueue: { queue: deadLetters, maxReceiveCount: 1000 } }),
+        ...(deadLetters && { deadLetterQueue: { queue: deadLetters, maxReceiveCount } }),
         removalPolicy: RemovalPolicy.RETAIN,
       });
       if (!deadLetters) {
@@ -152,7 +153,7 @@ export function partsOf(scope: Construct, settings: Settings) {
     },
 
     /** Lets Lambda poll a queue for a function. No filter: AWS deletes what a filter does not match. */
-    feed(target: LambdaFunction, queue: Queue, options: Partial<EventSourceMappingOptions>): void {
+    feed(target: LambdaFunction, queue: Queue, options: Partial<EventSourceMappingOptions>): EventSourceMapping {
       allow(target, ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], queue.queueArn);
       const mapping = target.addEventSourceMapping("Feed", {
         eventSourceArn: queue.queueArn,
@@ -166,6 +167,7 @@ export function partsOf(scope: Construct, settings: Settings) {
         "Serverless::Serverless-LambdaEventSourceMappingDestination":
           "AWS offers it for streams; a queue has dead letters",
       });
+      return mapping;
     },
 
     runEvery(schedule: string, target: LambdaFunction): void {

@@ -1,13 +1,14 @@
 import { readFileSync } from "node:fs";
 import { Annotations, CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
 import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
-import type { Alias, Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import type { Alias, EventSourceMapping, Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
 import { routes as deskRoutes } from "../lambda/desk.ts";
 import { forwardToOf } from "../lambda/intake/forward.ts";
+import { batchSize, maxTries } from "../lambda/notices/message.ts";
 import { directoryNames } from "../lambda/resignation/source-names.ts";
 import type { Environment } from "../lambda/settings/environment.ts";
 import { routes as webhookRoutes } from "../lambda/webhook.ts";
@@ -42,6 +43,8 @@ export class ResignWebhook extends Construct {
   /** Takes orders and what operators want: lists, decisions, Slack, the quarantine. */
   readonly desk: LambdaFunction;
   readonly resigner: LambdaFunction;
+  /** What lets Lambda poll the queue for the resigner: switched off, everything waits. */
+  readonly resignerFeed: EventSourceMapping;
   readonly notifier: LambdaFunction;
   readonly sweep: LambdaFunction;
   /** Where alarms are told. */
@@ -61,7 +64,7 @@ export class ResignWebhook extends Construct {
     this.deadLetters = createQueue("DeadLetters");
     this.queue = createQueue("Queue", { deadLetters: this.deadLetters });
     const noticesDeadLetters = createQueue("NoticesDeadLetters");
-    this.notices = createQueue("Notices", { deadLetters: noticesDeadLetters });
+    this.notices = createQueue("Notices", { deadLetters: noticesDeadLetters, maxReceiveCount: maxTries });
     const ledger: Environment = { LEDGER_TABLE: this.ledger.tableName };
     const queue: Environment = { QUEUE_URL: this.queue.queueUrl };
     const notices: Environment = { NOTICES_URL: this.notices.queueUrl };
@@ -116,20 +119,18 @@ export class ResignWebhook extends Construct {
     allow(this.resigner, ["sqs:ChangeMessageVisibility"], this.queue.queueArn);
     allow(this.resigner, ["dynamodb:Query"], ...this.indexArns("byUser"));
     allow(this.resigner, ["sqs:SendMessage"], this.deadLetters.queueArn, this.notices.queueArn);
-    feed(this.resigner, this.queue, { batchSize: 10, maxConcurrency: resignerMax });
+    this.resignerFeed = feed(this.resigner, this.queue, { batchSize: 10, maxConcurrency: resignerMax });
 
     this.notifier = createFunction("Notifier", {
       TARGETS_SECRET_ID: this.targets.secretArn,
       ...ledger,
       ...notices,
-      DEAD_LETTERS_URL: noticesDeadLetters.queueUrl,
     });
     allow(this.notifier, ["secretsmanager:GetSecretValue"], this.targets.secretArn);
     allow(this.notifier, ["dynamodb:GetItem"], this.ledger.tableArn);
     allow(this.notifier, ["sqs:ChangeMessageVisibility"], this.notices.queueArn);
-    allow(this.notifier, ["sqs:SendMessage"], this.notices.queueArn, noticesDeadLetters.queueArn);
     // What happens within 20 seconds is one message: robots take 20 a minute.
-    feed(this.notifier, this.notices, { batchSize: 100, maxConcurrency: 2, maxBatchingWindow: Duration.seconds(20) });
+    feed(this.notifier, this.notices, { batchSize, maxConcurrency: 2, maxBatchingWindow: Duration.seconds(20) });
 
     this.sweep = createFunction("Sweep", { ...ledger, ...queue, ...notices });
     allow(this.sweep, ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], this.ledger.tableArn);
@@ -203,11 +204,8 @@ export class ResignWebhookStack extends Stack {
       description: "Resigns people in GenAuth who left Lark, WeCom, DingTalk or another source",
       ...props,
     });
-    const { url, domainTarget, keys, token, targets, ledger, queue, deadLetters, alarms } = new ResignWebhook(
-      this,
-      "ResignWebhook",
-      settings,
-    );
+    const built = new ResignWebhook(this, "ResignWebhook", settings);
+    const { url, domainTarget, keys, token, targets, ledger, queue, deadLetters, resignerFeed, alarms } = built;
     const outputs: Record<string, [value: string, description: string]> = {
       ...(domainTarget && { DomainTarget: [domainTarget, "Let the name of the domain point here"] }),
       ...directoryUrls(url),
@@ -219,6 +217,7 @@ export class ResignWebhookStack extends Stack {
       TargetsSecret: [targets.secretArn, "Fill in who is told"],
       LedgerTable: [ledger.tableName, "Every resignation, from acceptance to outcome"],
       QueueUrl: [queue.queueUrl, "What waits to be resigned"],
+      ResignerFeed: [resignerFeed.eventSourceMappingId, "Switched off, everything waits (docs/runbook.md, Stop)"],
       DeadLettersUrl: [deadLetters.queueUrl, "What failed for good"],
       Version: [version, "Of this project"],
       AlarmTopic: [alarms.topic.topicArn, "Subscribe here to hear alarms"],

@@ -1,5 +1,5 @@
+import { isIP } from "node:net";
 import * as z from "zod/mini";
-import { isPrivate } from "../lambda/intake/delivery.ts";
 import { forwardToOf } from "../lambda/intake/forward.ts";
 import { directoryNames } from "../lambda/resignation/source-names.ts";
 import * as runtime from "../lambda/settings/settings.ts";
@@ -45,8 +45,8 @@ const logDays = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
-/** Every setting: those of the functions, with what each must be, and those of the deployment alone. */
-export const settingsSchema = z
+/** Those of a stack on this machine, whose second listener may be here too. */
+const localSchema = z
   .strictObject({
     /** GenAuth, where people are resigned. */
     genauth: z.strictObject(
@@ -62,7 +62,6 @@ export const settingsSchema = z
     lark: section(runtime.lark(), { appId: text, tenantKey: text, forwardTo }),
     /** What WeCom sends. */
     wechatwork: section(runtime.wechatwork(), { forwardTo }),
-    ...runtime.forwarding(),
     /** What people are told, in chats and by webhook. */
     notices: section(runtime.notices(), { about: z.array(z.enum(runtime.abouts)) }),
     ...ruled(runtime.orders(), { allowedProviders: z.array(provider).check(z.minLength(1)) }),
@@ -92,6 +91,8 @@ export const settingsSchema = z
     lookUp: z.optional(
       z.undefined("is gone: there is always a look, without which one person could be resigned twice; leave it out"),
     ),
+    /** @deprecated No function is in a private network, so that none could reach one. */
+    forwardToPrivate: z.optional(z.undefined("is gone: a function reaches no private network; leave it out")),
     /** What was not done is tried again. */
     retry: section(
       runtime.retry(),
@@ -178,14 +179,6 @@ export const settingsSchema = z
     ),
   })
   .check(
-    z.superRefine((settings, context) => {
-      for (const name of directoryNames) {
-        const address = forwardToOf(settings, name);
-        if (settings.forwardToPrivate || !address || !isPrivateAddress(address)) continue;
-        const message = "is a private address: where that is meant, set forwardToPrivate";
-        context.addIssue({ code: "custom", path: [name, "forwardTo"], message });
-      }
-    }),
     z.superRefine(({ protected: patterns, allowedProviders, lark }, context) => {
       // Every directory but Lark has its own name as its provider.
       const others = directoryNames.filter((name) => name !== "lark");
@@ -196,6 +189,17 @@ export const settingsSchema = z
       }
     }),
   );
+
+/** Every setting: those of the functions, with what each must be, and those of the deployment alone. */
+export const settingsSchema = localSchema.check(
+  z.superRefine((settings, context) => {
+    for (const name of directoryNames) {
+      const address = forwardToOf(settings, name);
+      const message = address === undefined ? undefined : whyNoListener(address, settings.domain?.name);
+      if (message) context.addIssue({ code: "custom", path: [name, "forwardTo"], message });
+    }
+  }),
+);
 
 /** What an administrator decides. Everything but `genauth` has a default. */
 export type ResignWebhookProps = Fixed<z.input<typeof settingsSchema>>;
@@ -231,16 +235,31 @@ function whyUnmatched(
  * Fills the defaults in. Throws an error that names each wrong setting and what is wrong with it. `where`: the place
  * that the settings stand in.
  */
-export function parseSettings(props: unknown, where = 'cdk.json, context "resignWebhook"'): Settings {
-  const parsed = settingsSchema.safeParse(props);
+export const parseSettings = (props: unknown, where = 'cdk.json, context "resignWebhook"'): Settings =>
+  parse(settingsSchema, props, where);
+
+/** The same for a stack on this machine. */
+export const parseLocalSettings = (props: unknown, where = "of a local stack"): Settings =>
+  parse(localSchema, props, where);
+
+function parse(schema: typeof settingsSchema, props: unknown, where: string): Settings {
+  const parsed = schema.safeParse(props);
   if (parsed.success) return parsed.data;
   const lines = parsed.error.issues.map(({ path, message }) => `  resignWebhook.${path.join(".")}: ${message}`);
   throw new Error(`The settings (${where}) are wrong:\n${lines.join("\n")}`);
 }
 
-/** Whether an address names a private host. One that is no address at all is refused by its form. */
-const isPrivateAddress = (address: string) =>
-  URL.canParse(address) && isPrivate(new URL(address).hostname.replace(/^\[|\]$/g, ""));
+/** Why no second listener can be at an address; one that is none is refused by its form. `own`: the name of ours. */
+function whyNoListener(address: string, own: string | undefined): string | undefined {
+  if (!URL.canParse(address)) return undefined;
+  const { protocol, hostname } = new URL(address);
+  const name = hostname.replace(/\.$/, "");
+  if (name === own?.toLowerCase()) return "is our own address: every request would come again";
+  const isPublicName = name.includes(".") && isIP(name) === 0 && !name.startsWith("[") && !name.endsWith(".localhost");
+  return protocol === "https:" && isPublicName
+    ? undefined
+    : "must be https://… on a host's public name, as in https://sync.example.com/lark";
+}
 
 /** Whether a token or people's data may be sent there: over TLS, or to this machine. */
 function isSafeAddress(address: string, mayHavePath = false): boolean {

@@ -27,10 +27,19 @@ export async function startAws() {
     putSecret: secretsManager.put,
     secret: secretsManager.get,
 
-    /** Creates a queue and gives back its URL. */
-    createQueue(name: string, visibilityTimeoutSeconds: number): string {
-      const isFifo = name.endsWith(".fifo") && { FifoQueue: "true" };
-      sqs.createQueue(name, { attributes: { VisibilityTimeout: String(visibilityTimeoutSeconds), ...isFifo } });
+    /** Creates a queue and gives back its URL. What was received more often than `redrive` says goes to its queue. */
+    createQueue(
+      name: string,
+      visibilityTimeoutSeconds: number,
+      redrive?: { deadLetters: string; maxReceiveCount: number },
+    ): string {
+      const attributes: Record<string, string> = { VisibilityTimeout: String(visibilityTimeoutSeconds) };
+      if (name.endsWith(".fifo")) attributes.FifoQueue = "true";
+      if (redrive) {
+        const deadLetterTargetArn = `arn:aws:sqs:us-east-1:000000000000:${redrive.deadLetters}`;
+        attributes.RedrivePolicy = JSON.stringify({ deadLetterTargetArn, maxReceiveCount: redrive.maxReceiveCount });
+      }
+      sqs.createQueue(name, { attributes });
       return `${process.env.AWS_ENDPOINT_URL_SQS}/000000000000/${name}`;
     },
 

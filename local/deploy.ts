@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { LambdaClient, ListFunctionsCommand, UpdateFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
 import { PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { Command } from "commander";
 import { simulatorCredentials } from "../cli/defaults.ts";
@@ -42,7 +43,7 @@ async function deployLocal({ once: isOnce = false }: { once?: boolean }): Promis
   const told = await startNoticeStandIns((received) => console.log(toLine(received)));
   const resignWebhook = {
     alarmEmail: "alarms@example.com",
-    ...localSettings(withSecondListener(settings, told.secondListener), genauth),
+    ...localSettings(withSecondListener(settings, listenerToBe), genauth),
   };
   console.log(`deploying into ${endpoint} …`);
   await run("cdk", ["bootstrap", "aws://000000000000/us-east-1", "--quiet"]);
@@ -56,6 +57,7 @@ async function deployLocal({ once: isOnce = false }: { once?: boolean }): Promis
     ...["deploy", "--all", "--app", assembly, "--require-approval", "never", "--progress", "events"],
     ...["--outputs-file", outputsFile],
   ]);
+  await forwardTo(told.secondListener);
   const outputs = (JSON.parse(readFileSync(outputsFile, "utf8")) as { ResignWebhook: Record<string, string> })
     .ResignWebhook;
   const client = new SecretsManagerClient();
@@ -94,6 +96,19 @@ async function deployLocal({ once: isOnce = false }: { once?: boolean }): Promis
   ministack?.stop();
   await Promise.all([genauth.close(), told.close()]);
   return code;
+}
+
+/** A template takes no second listener on this machine: it is deployed with this address. */
+const listenerToBe = "https://second-listener.example.com/lark";
+
+/** Puts another address in its place, in the forwarder's environment. */
+async function forwardTo(address: string): Promise<void> {
+  const client = new LambdaClient();
+  const { Functions = [] } = await client.send(new ListFunctionsCommand());
+  const { FunctionName, Environment } = Functions.find((one) => one.FunctionName?.includes("Forwarder")) ?? {};
+  const { RESIGN_SETTINGS = "", ...others } = Environment?.Variables ?? {};
+  const Variables = { ...others, RESIGN_SETTINGS: RESIGN_SETTINGS.replace(listenerToBe, address) };
+  await client.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
 }
 
 /** Runs a command of the project; its output goes to the log, and to the error if it fails. */

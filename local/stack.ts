@@ -6,11 +6,12 @@ import { readJson } from "../cli/files.ts";
 import { connectDesk, routes as deskRoutes } from "../lambda/desk.ts";
 import { connectForwarder } from "../lambda/forwarder.ts";
 import { createLedger } from "../lambda/ledger.ts";
+import { maxTries } from "../lambda/notices/message.ts";
 import { connectNotifier } from "../lambda/notifier.ts";
 import { connectResigner } from "../lambda/resigner.ts";
 import { connectSweep } from "../lambda/sweep.ts";
 import { connectWebhook, routes as webhookRoutes } from "../lambda/webhook.ts";
-import { parseSettings } from "../lib/settings.ts";
+import { parseLocalSettings } from "../lib/settings.ts";
 import type { LocalAws } from "./aws.ts";
 import type { GenAuthSimulator } from "./genauth-simulator.ts";
 import { startHttpFront } from "./http-front.ts";
@@ -40,14 +41,14 @@ export const localSettings = (
 export function readLocalSettings(file = process.env.LOCAL_SETTINGS): object {
   if (!file) return {};
   const settings = readJson(file, "settings");
-  parseSettings(localSettings(settings, { url: "http://127.0.0.1" }), file);
+  parseLocalSettings(localSettings(settings, { url: "http://127.0.0.1" }), file);
   return settings;
 }
 
 /** The settings with a second listener behind Lark's address, where they name none. */
 export function withSecondListener<S extends { lark?: object; wechatwork?: object }>(settings: S, address: string): S {
   const isNamed = [settings.lark, settings.wechatwork].some((source) => source && "forwardTo" in source);
-  return isNamed ? settings : { ...settings, forwardToPrivate: true, lark: { ...settings.lark, forwardTo: address } };
+  return isNamed ? settings : { ...settings, lark: { ...settings.lark, forwardTo: address } };
 }
 
 export interface StackOptions {
@@ -76,7 +77,7 @@ export interface StackOptions {
 /** Runs the real functions against local AWS endpoints and a GenAuth simulator. */
 export async function startStack(options: StackOptions) {
   const { aws, genauth, port = 0, isPolling = true, sweepEverySeconds = 5, writeLog = () => {} } = options;
-  const settings = parseSettings(localSettings(options.settings ?? {}, genauth));
+  const settings = parseLocalSettings(localSettings(options.settings ?? {}, genauth));
   const { name, tables, environment, forwardsDeadUrl } = await createResources(options, settings);
 
   const webhook = connectWebhook(environment, writeLog);
@@ -100,7 +101,10 @@ export async function startStack(options: StackOptions) {
         startPoller(client, environment.FORWARDS_URL, forwarder, { concurrency: 2, batchSize: 1 }),
       ]
     : [];
-  const sweeping = setInterval(() => void sweep().catch(console.error), sweepEverySeconds * 1000);
+  let sweeps: Promise<unknown> = Promise.resolve();
+  const sweeping = setInterval(() => {
+    sweeps = Promise.all([sweeps, sweep().catch(console.error)]);
+  }, sweepEverySeconds * 1000);
 
   return {
     url: front.url,
@@ -117,7 +121,7 @@ export async function startStack(options: StackOptions) {
     async close(): Promise<void> {
       clearInterval(sweeping);
       await front.close();
-      await Promise.all(pollers.map((poller) => poller.close()));
+      await Promise.all([sweeps, ...pollers.map((poller) => poller.close())]);
       client.destroy();
     },
   };
@@ -136,6 +140,8 @@ async function createResources({ aws, keys, targets = {}, ...options }: StackOpt
   aws.putSecret(`${name}/keys`, JSON.stringify(keys));
   aws.putSecret(`${name}/token`, JSON.stringify(token));
   aws.putSecret(`${name}/targets`, JSON.stringify(targets));
+  const deadLetters = `${name}-notices-dead`;
+  aws.createQueue(deadLetters, 30);
   const environment = {
     RESIGN_SETTINGS: JSON.stringify(settings),
     STACK_NAME: "local",
@@ -145,7 +151,7 @@ async function createResources({ aws, keys, targets = {}, ...options }: StackOpt
     QUARANTINE_TABLE: tables.quarantine,
     QUEUE_URL: aws.createQueue(name, 120),
     DEAD_LETTERS_URL: aws.createQueue(`${name}-dead`, 30),
-    NOTICES_URL: aws.createQueue(`${name}-notices`, 120),
+    NOTICES_URL: aws.createQueue(`${name}-notices`, 120, { deadLetters, maxReceiveCount: maxTries }),
     TARGETS_SECRET_ID: `${name}/targets`,
     FORWARDS_URL: aws.createQueue(`${name}-forwards.fifo`, 120),
   };

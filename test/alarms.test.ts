@@ -8,6 +8,7 @@ import { personId, relationId } from "../lambda/departure/people.ts";
 import { createForwarder } from "../lambda/forwarder.ts";
 import { createLog, type Metric } from "../lambda/log.ts";
 import { createNotifier } from "../lambda/notifier.ts";
+import { toMessages } from "../lambda/resignation/notice.ts";
 import { createResigner } from "../lambda/resigner.ts";
 import { createSweep } from "../lambda/sweep.ts";
 import { connectWebhook } from "../lambda/webhook.ts";
@@ -60,7 +61,7 @@ async function sweepIn(stack: Stack, inMs: number): Promise<string[]> {
   await createSweep({
     ledger: stack.ledger,
     queue: { send: async () => {} },
-    notices: { send: async () => {} },
+    notices: { sendTogether: async () => {} },
     settings: settings(),
     log: createLog("sweep", (line) => lines.push(line), now, "local"),
     now: () => new Date(now()),
@@ -279,25 +280,29 @@ describe("Errors", () => {
   const parts = { ledger: { get: refused }, queue, log, settings: settings(), now: () => new Date() };
   const targets = { read: refused };
   const old = { source: "lark", receivedAt: new Date(0).toISOString(), rawQuery: "", headers: {}, body: "" };
-  const forwarding = settings({ lark: { forwardTo: "https://127.0.0.1:9" }, forwardToPrivate: true });
+  const forwarding = settings({ lark: { forwardTo: "https://nowhere.invalid" } });
 
   test.each([
-    ["the resigner", createResigner(parts as never), "res_1"],
+    ["the resigner", 60, createResigner(parts as never), "res_1"],
     [
       "the notifier",
+      30,
       createNotifier({ ...parts, targets } as never),
       JSON.stringify({ about: "resigned", id: "res_1" }),
     ],
-    ["the forwarder", createForwarder({ ...parts, settings: forwarding } as never), JSON.stringify(old)],
-  ])("is on when AWS refuses %s something, and the message comes again after a minute", async (_, handle, body) => {
-    lines = [];
-    delays.length = 0;
-    const record = { body, messageId: "m", receiptHandle: "r", attributes: { ApproximateReceiveCount: "1" } };
-    expect(await handle({ Records: [record] } as never)).toEqual({ batchItemFailures: [{ itemIdentifier: "m" }] });
-    expect(delays).toEqual([60]);
-    expect(on()).toEqual(["Heartbeat", "Errors"]);
-    expect(lines.join("\n")).not.toContain("not authorized");
-  });
+    ["the forwarder", 60, createForwarder({ ...parts, settings: forwarding } as never), JSON.stringify(old)],
+  ])(
+    "is on when AWS refuses %s something, and the message comes again within a minute",
+    async (_, seconds, handle, body) => {
+      lines = [];
+      delays.length = 0;
+      const record = { body, messageId: "m", receiptHandle: "r", attributes: { ApproximateReceiveCount: "1" } };
+      expect(await handle({ Records: [record] } as never)).toEqual({ batchItemFailures: [{ itemIdentifier: "m" }] });
+      expect(delays).toEqual([seconds]);
+      expect(on()).toEqual(["Heartbeat", "Errors"]);
+      expect(lines.join("\n")).not.toContain("not authorized");
+    },
+  );
 
   test("is on though SQS refuses the delay as well: then the message comes when its visibility timeout is over", async () => {
     lines = [];
@@ -312,7 +317,7 @@ describe("NotTold", () => {
   test("is on when a section of the targets is wrong", async () => {
     const stack = await start({}, { targets: { slack: { url: "nonsense" } } });
     await stack.sweep();
-    const notice = JSON.stringify({ about: "alive", id: "2026-11-23", why: "x" });
+    const notice = toMessages({ about: "alive", id: "2026-11-23", why: "x" })[0];
     await new SQSClient().send(
       new SendMessageCommand({ QueueUrl: stack.environment.NOTICES_URL, MessageBody: notice }),
     );

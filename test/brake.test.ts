@@ -1,4 +1,4 @@
-/** Those of one batch are not in each other's way: the brake's log is written once for each whom it lets through. */
+/** The brake's log is written once for each whom it lets through, and resigners at once are not in each other's way. */
 import type { SQSEvent } from "aws-lambda";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { larkDeleted, send, signApi, signLark } from "../cli/sign.ts";
@@ -7,6 +7,7 @@ import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-s
 import type { Listening } from "../local/listen.ts";
 import { newKeys, startStack } from "../local/stack.ts";
 import { startAwsProxy } from "./aws-proxy.ts";
+import { checkBrake, limits } from "./parallel-resigners.ts";
 
 const keys = newKeys();
 let aws: LocalAws;
@@ -72,3 +73,8 @@ test("what has failed, and finds no place among the returns of the hour, is held
   expect(await turnOf("relation|lark:ou_demo_1")).toEqual({ batchItemFailures: [] });
   await stack.close();
 });
+
+// With 50 of them: brake.long.test.ts.
+test.each(limits)("by %s: under 12 parallel resigners exactly as many go as may", (_, brake, allowed) =>
+  checkBrake({ aws, genauth }, { resigners: 12, brake, allowed }),
+);

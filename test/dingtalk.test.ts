@@ -1,6 +1,6 @@
 /** The whole way of what DingTalk tells, over real AWS protocols; its answers are opened by a library of others. */
 import { decrypt, getSignature } from "@wecom/crypto";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type SignedRequest, send, signApi } from "../cli/sign.ts";
 import { dingtalkEvent, signDingtalk, urlCheck } from "../cli/sources/dingtalk.ts";
 import type { Resignation } from "../lambda/resignation/resignation.ts";
@@ -114,7 +114,8 @@ describe("a return", () => {
 test("the check of the address is answered, and notes that the source was heard", async () => {
   await start();
   expect(await isDelivered(signDingtalk(urlCheck, keys.dingtalk))).toBe(true);
-  expect(await stack.ledger.readPulse("dingtalk")).toMatchObject({ heard: expect.any(String) });
+  const pulse = await vi.waitUntil(() => stack.ledger.readPulse("dingtalk"), 20_000);
+  expect(pulse).toMatchObject({ heard: expect.any(String) });
 });
 
 test("protected people are held, and an event from long ago is", async () => {

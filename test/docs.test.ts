@@ -83,6 +83,7 @@ test("docs/runbook.md says of every former alarm where it is heard now", () => {
   const renamed: Record<string, string> = {
     HeldTooLong: "OldestHeldSeconds",
     Failed: "FailedWaiting",
+    NoticeFailed: "NoticesDeadLetters",
     Silent: "SilentSources",
   };
   expect(heard.size).toBe(41);

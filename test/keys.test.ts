@@ -44,7 +44,14 @@ async function start(given: object, isAnew = true) {
   if (!isAnew) await stack.close();
   lines = [];
   const tables = isAnew ? {} : { tables: { ledger, quarantine } };
-  stack = await startStack({ aws, genauth, keys: given, writeLog: (line) => lines.push(line), ...tables });
+  stack = await startStack({
+    aws,
+    genauth,
+    keys: given,
+    writeLog: (line) => lines.push(line),
+    isPolling: false,
+    ...tables,
+  });
 }
 
 const requests: Record<Source, () => SignedRequest> = {

@@ -1,13 +1,24 @@
 /** Who is told, in all four forms, by targets that answer well, badly, or not at all. */
 import { createHmac } from "node:crypto";
+import {
+  ReceiveMessageCommand,
+  type SendMessageBatchCommand,
+  type SendMessageBatchCommandInput,
+  SendMessageCommand,
+  SQSClient,
+} from "@aws-sdk/client-sqs";
 import { Webhook } from "standardwebhooks";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { larkDeleted, send, signLark, signSlack, slackClick } from "../cli/sign.ts";
+import { createQueue } from "../lambda/aws/queue.ts";
 import { createLog } from "../lambda/log.ts";
+import { batchSize, maxTries } from "../lambda/notices/message.ts";
 import { isTaken, type Told, toPosts } from "../lambda/notices/notices.ts";
 import { parseTargets } from "../lambda/notices/targets.ts";
 import { createNotifier } from "../lambda/notifier.ts";
 import { toResignation } from "../lambda/resignation/departure.ts";
+import type { Notice } from "../lambda/resignation/notice.ts";
+import { toMessages } from "../lambda/resignation/notice.ts";
 import type { Resignation } from "../lambda/resignation/resignation.ts";
 import type { SyncRelation } from "../lambda/resignation/sync-relation.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
@@ -44,7 +55,7 @@ const told = (about: Told["about"], index = 1): Told => ({
   resignation: resignation(index),
 });
 
-describe("a message", () => {
+describe("what is told", () => {
   const targets = {
     slack: { url: "https://hooks.slack.com/services/1" },
     lark: { url: "https://open.feishu.cn/open-apis/bot/v2/hook/1", secret: "robot" },
@@ -182,42 +193,96 @@ test("targets are told what is wrong with them, by name", () => {
   expect(Object.keys(parseTargets("gibberish").wrong ?? {})).toEqual(["slack", "lark", "wechatwork", "webhook"]);
 });
 
-describe("a target that does not take it", () => {
-  async function notify(
-    records: object[],
-    answering: Parameters<typeof standIns.answer>[0],
-    { get = async () => resignation(1), targets = standIns.targets as object } = {},
-  ) {
-    standIns.answer(answering);
-    const later: { body: string; seconds: number }[] = [];
-    const buried: string[] = [];
-    const lines: string[] = [];
-    const notifier = createNotifier({
-      ledger: { get },
-      queue: {
-        sendLater: async (body, seconds) => void later.push({ body, seconds }),
-        bury: async (body) => void buried.push(body),
-        delay: async () => {},
+/** The notices' messages, as a sender queues them. */
+const queuedOf = (...notices: Notice[]) => notices.flatMap(toMessages);
+const targetNames = ["slack", "lark", "wechatwork", "webhook"];
+const resigned: Notice = { about: "resigned", id: "res_1" };
+const failed: Notice = { about: "failed", id: "res_2", why: "x" };
+const ofTarget = (target: string, bodies: string[]) => bodies.filter((body) => JSON.parse(body).target === target);
+
+/**
+ * The notifier behind a queue of these messages, with a clock of its own: receive counts, visibility and redrive are
+ * SQS's, and what is ready within 20 seconds is one batch.
+ */
+function startNotifier({
+  get = async () => resignation(1),
+  targets = standIns.targets as object,
+  delay = async () => {},
+}: {
+  get?: (id: string) => Promise<Resignation | undefined>;
+  targets?: object;
+  delay?: () => Promise<void>;
+} = {}) {
+  let seconds = 0;
+  let messages: { id: string; body: string; readyAt: number; receives: number }[] = [];
+  let sent = 0;
+  const dead: string[] = [];
+  const lines: string[] = [];
+  const batches: { at: number; given: string[]; failed: string[] }[] = [];
+  const notifier = createNotifier({
+    ledger: { get },
+    queue: {
+      delay: async (receipt, inSeconds) => {
+        await delay();
+        const message = messages.find(({ id }) => `receipt ${id}` === receipt);
+        if (message) message.readyAt = seconds + inSeconds;
       },
-      targets: { read: async () => targets, refresh: async () => false },
-      settings: settings(),
-      log: createLog("notifier", (line) => lines.push(line)),
-      now: () => now,
+    },
+    targets: { read: async () => targets, refresh: async () => false },
+    settings: settings(),
+    log: createLog("notifier", (line) => lines.push(line)),
+    now: () => now,
+  });
+
+  async function receive(): Promise<void> {
+    seconds = Math.max(seconds, Math.min(...messages.map(({ readyAt }) => readyAt)));
+    const ready = messages.filter(({ readyAt }) => readyAt <= seconds + 20).slice(0, batchSize);
+    seconds = Math.max(seconds, ...ready.map(({ readyAt }) => readyAt));
+    for (const message of ready) message.receives += 1;
+    dead.push(...ready.filter(({ receives }) => receives > maxTries).map(({ body }) => body));
+    messages = messages.filter(({ receives }) => receives <= maxTries);
+    const taken = ready.filter(({ receives }) => receives <= maxTries);
+    for (const message of taken) message.readyAt = seconds + 540;
+    if (taken.length === 0) return;
+    const Records = taken.map(({ id, body, receives }) => ({
+      ...{ body, messageId: id, receiptHandle: `receipt ${id}` },
+      attributes: { ApproximateReceiveCount: String(receives) },
+    }));
+    const { batchItemFailures } = await notifier({ Records: Records as never });
+    const failedIds = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+    messages = messages.filter((message) => !taken.includes(message) || failedIds.has(message.id));
+    const bodies = (those: typeof taken) => those.map(({ body }) => body);
+    batches.push({
+      at: seconds,
+      given: bodies(taken),
+      failed: bodies(taken.filter(({ id }) => failedIds.has(id))),
     });
-    const result = await notifier({
-      Records: records.map((body, index) => ({ body: JSON.stringify(body), messageId: String(index) })) as never,
-    });
-    expect(lines.join("\n")).not.toMatch(/robot-key|robot secret|127\.0\.0\.1/);
-    const counted = lines.map((line) => JSON.parse(line)).filter(({ _aws }) => _aws);
-    return {
-      ...{ result, buried, counted },
-      later: later.map(({ body, seconds }) => ({ ...(JSON.parse(body) as object), seconds })),
-    };
   }
-  const notices = [
-    { about: "resigned", id: "res_1" },
-    { about: "failed", id: "res_2", why: "x" },
-  ];
+
+  return {
+    ...{ batches, dead, lines },
+    send(...bodies: string[]) {
+      for (const body of bodies) {
+        sent += 1;
+        messages.push({ id: `m${sent}`, body, readyAt: seconds, receives: 0 });
+      }
+    },
+    /** Lets so many seconds pass; gives back when each message that is left comes again. */
+    async pass(more: number) {
+      const end = seconds + more;
+      while (messages.some(({ readyAt }) => readyAt <= end)) await receive();
+      seconds = end;
+      expect(lines.join("\n")).not.toMatch(/robot-key|robot secret|127\.0\.0\.1/);
+      return messages.map(({ body, readyAt }) => [body, readyAt] as const);
+    },
+    counted: () => lines.map((line) => JSON.parse(line)).filter(({ _aws }) => _aws),
+  };
+}
+
+const howManyHeard = () => targetNames.map((name) => standIns.of(name).length);
+
+describe("a target that does not take it", () => {
+  const all = queuedOf(resigned, failed);
 
   test.each([
     ["throttles", "wechatwork", { status: 200, body: '{"errcode":45009}' }],
@@ -225,65 +290,187 @@ describe("a target that does not take it", () => {
     ["fails", "slack", { status: 500 }],
     ["redirects to another host", "slack", { status: 302, headers: { location: "http://127.0.0.1:1/elsewhere" } }],
     ["hangs", "lark", "hang"],
-  ] as const)("because it %s is told again later, and the others are not", async (_, target, answer) => {
-    const { result, later } = await notify(notices, (name) => (name === target ? answer : undefined));
-    expect(result).toEqual({ batchItemFailures: [] });
-    expect(later).toEqual([{ target, notices, attempt: 2, seconds: 30 }]);
-    expect(["slack", "lark", "wechatwork"].map((name) => standIns.of(name).length)).toEqual([1, 1, 1]);
+  ] as const)("because it %s gets just its own messages again, in 30 seconds", async (_, target, answer) => {
+    standIns.answer((name) => (name === target ? answer : undefined));
+    const { send, pass, batches } = startNotifier();
+    send(...all);
+    expect(await pass(0)).toEqual(ofTarget(target, all).map((body) => [body, 30]));
+    expect(batches).toHaveLength(1);
+    // Of the many in a batch each chat has one message, and a program one call a notice.
+    expect(howManyHeard()).toEqual([1, 1, 1, 2]);
   });
 
-  test("comes to nobody else when its turn comes again, and is given up in the end", async () => {
-    const again = { target: "slack", notices, attempt: 8 };
-    const { later, buried } = await notify([again], () => ({ status: 500 }));
-    expect(later).toEqual([]);
-    expect(buried).toHaveLength(1);
-    expect(standIns.of("lark")).toEqual([]);
+  test.each([
+    ["answers 429", { status: 429 }],
+    ["answers 500", { status: 500 }],
+    ["refuses by its own code", { status: 200, body: '{"code":11232,"msg":"frequency limited"}' }],
+  ])("for 40 minutes (it %s) hears it then, once, and the others heard it once", async (_, answer) => {
+    standIns.answer((name) => (name === "lark" ? answer : undefined));
+    const { send, pass, batches, dead } = startNotifier();
+    send(...all);
+    await pass(2_400);
+    expect(batches.map(({ at }) => at)).toEqual([0, 30, 90, 210, 450, 930, 1_830]);
+    standIns.answer(() => undefined);
+    expect(await pass(1_200)).toEqual([]);
+    expect(batches.at(-1)).toMatchObject({ at: 2_730, failed: [] });
+    expect([howManyHeard(), dead]).toEqual([[1, 8, 1, 2], []]);
   });
 
-  test("of programs is told again of just what it refused, and one that is gone of nothing", async () => {
+  test("eight times loses its messages to the dead letters, and nothing else", async () => {
+    standIns.answer((name) => (name === "slack" ? { status: 500 } : undefined));
+    const { send, pass, batches, dead } = startNotifier();
+    send(...all);
+    expect(await pass(7_200)).toEqual([]);
+    expect(dead).toEqual(ofTarget("slack", all));
+    expect([batches.length, ...howManyHeard()]).toEqual([8, 8, 1, 1, 2]);
+  });
+
+  test("holds back nothing that comes while it is away", async () => {
+    standIns.answer((name) => (name === "webhook" ? "hang" : undefined));
+    const { send, pass } = startNotifier();
+    send(...all);
+    await pass(60);
+    send(...queuedOf({ about: "held", id: "res_3" }));
+    await pass(0);
+    expect(standIns.of("slack").at(-1)?.body).toContain("res_3");
+  });
+
+  test("of programs gets just what it refused, and one that is gone nothing", async () => {
     let calls = 0;
-    const refusesOne = (name: string) => {
+    standIns.answer((name) => {
       if (name === "webhook") calls += 1;
       return name === "webhook" && calls === 1 ? { status: 503 } : undefined;
-    };
-    const { later } = await notify(notices, refusesOne);
-    expect(later).toMatchObject([{ target: "webhook", attempt: 2 }]);
-    expect((later[0] as unknown as { notices: object[] }).notices).toHaveLength(1);
-    const gone = await notify(notices, (name) => (name === "webhook" ? { status: 410 } : undefined));
-    expect(gone.later).toEqual([]);
-  });
-
-  // Before: it held back everything of its batch, and with it went to the dead letters.
-  test("is no reason to lose a message that cannot be read yet, nor one beside it", async () => {
-    const { result } = await notify([{ about: "nonsense" }, ...notices], () => undefined);
-    expect(result).toEqual({ batchItemFailures: [{ itemIdentifier: "0" }] });
-    expect(["slack", "lark", "wechatwork", "webhook"].map((name) => standIns.of(name).length)).toEqual([1, 1, 1, 2]);
-  });
-
-  test("is no reason to be silent of one whose item cannot be read, nor of the others", async () => {
-    const unreadable = Object.assign(new Error("unreadable"), { name: "$ZodError" });
-    let asked = 0;
-    const get = async () => {
-      asked += 1;
-      if (asked % 2) throw unreadable;
-      return resignation(1);
-    };
-    const { result, counted } = await notify(notices, () => undefined, { get });
-    expect(result).toEqual({ batchItemFailures: [] });
-    expect(standIns.of("slack")[0]?.body).toMatch(/res_1.*res_2|res_2.*res_1/s);
-    expect(counted.some(({ Unreadable }) => Unreadable === 1)).toBe(true);
+    });
+    const { send, pass } = startNotifier();
+    send(...all);
+    expect(await pass(0)).toHaveLength(1);
+    expect(await pass(30)).toEqual([]);
+    const ids = standIns.of("webhook").map(({ headers }) => headers["webhook-id"]);
+    expect([ids.length, new Set(ids).size]).toEqual([3, 2]);
+    standIns.answer((name) => (name === "webhook" ? { status: 410 } : undefined));
+    send(...all);
+    expect(await pass(0)).toEqual([]);
   });
 
   // Before: everything was thrown away, at the level INFO.
-  test("because its section is wrong raises an alarm, is told again later, and silences no other", async () => {
+  test("because its section is wrong raises an alarm, comes again, and silences no other", async () => {
     const { lark, ...rest } = standIns.targets as Record<string, object>;
     const wrong = { lark: "secret.lark.url: must be an https address" };
-    const { later, counted } = await notify(notices, () => undefined, { targets: { ...rest, wrong } });
-    expect(counted).toMatchObject([{ TargetsWrong: 1, level: "ERROR", target: "lark", why: wrong.lark }]);
-    expect(later).toMatchObject([{ target: "lark", notices, attempt: 2 }]);
-    expect(["slack", "lark", "wechatwork"].map((name) => standIns.of(name).length)).toEqual([1, 0, 1]);
+    const { send, pass, counted } = startNotifier({ targets: { ...rest, wrong } });
+    send(...all);
+    expect(await pass(0)).toEqual(ofTarget("lark", all).map((body) => [body, 30]));
+    expect(counted()).toMatchObject([{ TargetsWrong: 1, level: "ERROR", target: "lark", why: wrong.lark }]);
+    expect(howManyHeard()).toEqual([1, 0, 1, 2]);
+  });
+
+  test("because there is none is dropped", async () => {
+    const { slack } = standIns.targets;
+    const get = async () => resignation(1);
+    const { send, pass } = startNotifier({ targets: { slack }, get });
+    send(...all);
+    expect(await pass(0)).toEqual([]);
+    expect(howManyHeard()).toEqual([1, 0, 0, 0]);
   });
 });
+
+describe("a message", () => {
+  // Before: it held back everything of its batch, and with it went to the dead letters.
+  test.each([
+    "gibberish",
+    '{"about":"nonsense"}',
+    '{"target":"pager","notice":{"about":"failed","id":"res_1"}}',
+    "null",
+  ])("that cannot be read (%s) is named, and comes again alone", async (poison) => {
+    const { send, pass, dead, counted } = startNotifier();
+    send(poison, ...queuedOf(resigned));
+    expect(await pass(0)).toEqual([[poison, 30]]);
+    expect(counted()).toMatchObject([{ Unreadable: 1, level: "ERROR", messageId: "m1" }]);
+    expect(howManyHeard()).toEqual([1, 1, 1, 1]);
+    expect([await pass(7_200), dead]).toEqual([[], [poison]]);
+  });
+
+  test("of the version before is told, one for all targets and one for a single one", async () => {
+    standIns.answer((name) => (name === "slack" ? { status: 500 } : undefined));
+    const { send, pass, dead } = startNotifier();
+    const forOne = JSON.stringify({ target: "webhook", notices: [resigned, failed], attempt: 3 });
+    send(JSON.stringify(failed), forOne);
+    await pass(0);
+    expect(howManyHeard()).toEqual([1, 1, 1, 3]);
+    standIns.answer(() => undefined);
+    expect([await pass(60), dead]).toEqual([[], []]);
+    expect(standIns.of("slack").at(-1)?.body).toContain("res_2");
+  });
+
+  // A notice stays owed until the queue has it for every target.
+  test("is queued for every target in one call, and the call fails if one of them is not taken", async () => {
+    const calls: SendMessageBatchCommandInput[] = [];
+    let answer: object = { Successful: [] };
+    const client = {
+      send: async ({ input }: SendMessageBatchCommand) => {
+        calls.push(input);
+        return answer;
+      },
+    };
+    const queue = createQueue({ client: client as never, url: "notices" });
+    await queue.sendTogether(queuedOf(resigned));
+    expect(calls).toMatchObject([{ QueueUrl: "notices", Entries: { length: 4 } }]);
+    expect(calls[0]?.Entries?.map(({ MessageBody = "" }) => JSON.parse(MessageBody))).toEqual(
+      targetNames.map((target) => ({ target, notice: resigned })),
+    );
+    answer = { Failed: [{ Id: "2", SenderFault: false, Code: "InternalError" }] };
+    await expect(queue.sendTogether(queuedOf(resigned))).rejects.toThrow("1 of 4");
+  });
+
+  test("of one whose item cannot be read is told all the same, and so are the others", async () => {
+    const unreadable = Object.assign(new Error("unreadable"), { name: "$ZodError" });
+    const get = async (id: string) => {
+      if (id === "res_1") throw unreadable;
+      return resignation(1);
+    };
+    const { send, pass, counted } = startNotifier({ get });
+    send(...queuedOf(resigned, failed));
+    expect(await pass(0)).toEqual([]);
+    expect(standIns.of("slack")[0]?.body).toMatch(/res_1.*res_2|res_2.*res_1/s);
+    expect(counted()).toMatchObject([{ Unreadable: 1, id: "res_1" }]);
+  });
+
+  // Before: it came again after nine minutes.
+  test("comes again in 30 seconds where the ledger does not answer, and nobody was told", async () => {
+    let asked = 0;
+    const get = async () => {
+      asked += 1;
+      if (asked === 1) throw new Error("throttled");
+      return resignation(1);
+    };
+    const { send, pass } = startNotifier({ get });
+    send(...queuedOf(resigned));
+    expect((await pass(0)).map(([, at]) => at)).toEqual([30, 30, 30, 30]);
+    expect(howManyHeard()).toEqual([0, 0, 0, 0]);
+    expect(await pass(30)).toEqual([]);
+    expect(howManyHeard()).toEqual([1, 1, 1, 1]);
+  });
+
+  test("is not lost where SQS takes no new time for it: it comes when its old one is over", async () => {
+    standIns.answer((name) => (name === "slack" ? { status: 500 } : undefined));
+    const delay = () => Promise.reject(new Error("throttled"));
+    const { send, pass } = startNotifier({ delay });
+    send(...queuedOf(resigned));
+    expect(await pass(0)).toEqual([[queuedOf(resigned)[0], 540]]);
+  });
+});
+
+test("a flood of a thousand notices is ten messages a chat, and asks the ledger once for each", async () => {
+  let asked = 0;
+  const get = async () => {
+    asked += 1;
+    return resignation(1);
+  };
+  const { send, pass } = startNotifier({ get });
+  send(...queuedOf(...Array.from({ length: 1_000 }, (_, n): Notice => ({ about: "resigned", id: `res_${n}` }))));
+  expect(await pass(0)).toEqual([]);
+  expect(howManyHeard()).toEqual([10, 10, 10, 1_000]);
+  expect(asked).toBe(1_000);
+}, 60_000);
 
 describe("the whole way", () => {
   let aws: LocalAws;
@@ -315,6 +502,19 @@ describe("the whole way", () => {
         target === "webhook" ? /resignation\.resigned res_/ : /Resigned: Demo Lark 1 lark:ou_demo_1/,
       );
     }
+  });
+
+  test("of the local queues behaves as AWS's does: what is received too often goes to the dead letters", async () => {
+    stack = await startStack({ aws, genauth, keys, isPolling: false });
+    const { NOTICES_URL: QueueUrl } = stack.environment;
+    const client = new SQSClient();
+    const receive = async (from: string) =>
+      (await client.send(new ReceiveMessageCommand({ QueueUrl: from, VisibilityTimeout: 0 }))).Messages ?? [];
+    await client.send(new SendMessageCommand({ QueueUrl, MessageBody: "gibberish" }));
+    for (let tries = 1; tries <= maxTries; tries += 1) expect(await receive(QueueUrl)).toHaveLength(1);
+    expect(await receive(QueueUrl)).toEqual([]);
+    expect(await receive(`${QueueUrl}-dead`)).toMatchObject([{ Body: "gibberish" }]);
+    client.destroy();
   });
 
   test("with a second operator: the order is told with buttons, its orderer may not press, another may", async () => {

@@ -6,7 +6,7 @@ import type { DeskSettings } from "../lambda/settings/by-function.ts";
 import type { RuntimeSettings } from "../lambda/settings/settings.ts";
 import type { Context, Event, Told } from "../lambda/sources/source.ts";
 import { routes as webhookRoutes } from "../lambda/webhook.ts";
-import { parseSettings } from "../lib/settings.ts";
+import { parseLocalSettings } from "../lib/settings.ts";
 
 type Route = (request: Request, context: Context<unknown, DeskSettings>) => Told | Work;
 
@@ -19,7 +19,7 @@ export const routes: ReadonlyMap<string, { readonly routes: Readonly<Record<stri
 export const now = new Date("2026-11-24T02:00:00.000Z");
 
 export const settings = (changes: object = {}): RuntimeSettings =>
-  parseSettings({ genauth: { host: "https://genauth.example", userPoolId: "pool" }, ...changes });
+  parseLocalSettings({ genauth: { host: "https://genauth.example", userPoolId: "pool" }, ...changes });
 
 /** A signed request as the function sees it behind API Gateway. */
 export function toRequest({ method, path, headers, body }: SignedRequest): Request {

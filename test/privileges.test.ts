@@ -12,6 +12,7 @@ import { ledgerItems } from "../lambda/aws/schema.ts";
 import { toForward } from "../lambda/intake/forward.ts";
 import { createQuarantine } from "../lambda/intake/quarantine.ts";
 import { toResignation } from "../lambda/resignation/departure.ts";
+import { toMessages } from "../lambda/resignation/notice.ts";
 import { isUnderWay } from "../lambda/resignation/status.ts";
 import type { SyncRelation } from "../lambda/resignation/sync-relation.ts";
 import { lark as larkSource } from "../lambda/sources/lark.ts";
@@ -42,20 +43,19 @@ afterAll(async () => {
   await Promise.all([aws.close(), genauth.close()]);
 });
 
-/** The function whose calls to the ledger AWS refuses at the moment. */
-let refused: string | undefined;
-
-function note({ service, caller, action, body }: AwsCall): "pass" | "fail" {
+function note({ service, caller, action, body }: AwsCall): "pass" {
   if (!caller) return "pass";
   const prefix = { DYNAMODB: "dynamodb", SQS: "sqs", SECRETS_MANAGER: "secretsmanager" }[service];
-  const mine = `${prefix}:${action} ${resource(caller, body)}`.trim();
+  // Both take the same permission.
+  const needed = action === "SendMessageBatch" ? "SendMessage" : action;
+  const mine = `${prefix}:${needed} ${resource(body)}`.trim();
   called[caller] ??= new Set();
   called[caller].add(mine);
-  return caller === refused && service === "DYNAMODB" ? "fail" : "pass";
+  return "pass";
 }
 
 /** The local resource by its name in the template. */
-function resource(caller: string, body: Record<string, unknown>): string {
+function resource(body: Record<string, unknown>): string {
   const { IndexName, QueueUrl, RequestItems, SecretId } = body;
   // A batch names its tables as keys.
   const TableName = body.TableName ?? Object.keys(RequestItems ?? {})[0];
@@ -67,7 +67,7 @@ function resource(caller: string, body: Record<string, unknown>): string {
   if (QueueUrl.endsWith("-forwards.fifo")) return "Forwards";
   if (QueueUrl.endsWith("-forwards-dead.fifo")) return "ForwardsDeadLetters";
   if (QueueUrl.endsWith("-notices")) return "Notices";
-  if (QueueUrl.endsWith("-dead")) return caller === "notifier" ? "NoticesDeadLetters" : "DeadLetters";
+  if (QueueUrl.endsWith("-dead")) return "DeadLetters";
   return "Queue";
 }
 
@@ -119,7 +119,6 @@ test("each function calls what it may, and may call nothing else", async () => {
     genauth: { settleSeconds: 0 },
     retry: { firstDelaySeconds: 1, maxDelaySeconds: 1, giveUpAfterSeconds: 2 },
     lark: { forwardTo: "http://127.0.0.1:9" },
-    forwardToPrivate: true,
   };
   const stack = await startStack({ aws, genauth, keys, settings, targets: standIns.targets });
   const api = (method: "GET" | "POST", path: string, body?: object) =>
@@ -201,19 +200,12 @@ test("each function calls what it may, and may call nothing else", async () => {
     new SendMessageCommand({ ...toForwards, MessageGroupId: "old", MessageDeduplicationId: "old" }),
   );
   await expect.poll(() => called.forwarder?.size, { timeout: 10_000 }).toBe(2);
-  // Notices that are not taken: told again later, and given up.
+  // A notice that is not taken: told again later.
   standIns.answer(() => ({ status: 500 }));
-  const noticesUrl = stack.environment.NOTICES_URL;
-  for (const attempt of [1, 8]) {
-    const message = { target: "slack", notices: [{ about: "failed", id: "res_1" }], attempt };
-    await new SQSClient().send(new SendMessageCommand({ QueueUrl: noticesUrl, MessageBody: JSON.stringify(message) }));
-  }
-  await expect.poll(() => called.notifier?.has("sqs:SendMessage NoticesDeadLetters"), { timeout: 10_000 }).toBe(true);
-  // What AWS refuses the notifier comes again after a minute.
-  refused = "notifier";
-  const notice = JSON.stringify({ about: "failed", id: "res_1" });
-  await new SQSClient().send(new SendMessageCommand({ QueueUrl: noticesUrl, MessageBody: notice }));
-  await expect.poll(() => called.notifier?.has("sqs:ChangeMessageVisibility Notices"), { timeout: 15_000 }).toBe(true);
+  const [MessageBody] = toMessages({ about: "failed", id: "res_1" });
+  await new SQSClient().send(new SendMessageCommand({ QueueUrl: stack.environment.NOTICES_URL, MessageBody }));
+  const delayed = () => called.notifier?.has("sqs:ChangeMessageVisibility Notices");
+  await expect.poll(delayed, { timeout: 10_000 }).toBe(true);
   const ids = (await readItems(client, stack.table)).map(({ id }) => id);
   await Promise.all([stack.close(), standIns.close(), slack.close()]);
 

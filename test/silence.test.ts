@@ -59,7 +59,7 @@ async function sweepInDays(days: number, changes: object = {}) {
   const sweep = createSweep({
     ledger: stack.ledger,
     queue: { send: async () => {} },
-    notices: { send: async (notice) => void told.push(JSON.parse(notice)) },
+    notices: { sendTogether: async ([message = ""]) => void told.push(JSON.parse(message).notice) },
     settings: settings(changes),
     log: {
       info: () => {},

@@ -37,7 +37,12 @@ export type Step =
 
 class Crash extends Error {}
 
+/** Where a departure may stand for good. */
+const ends = ["resigned", "duplicate", "held", "cancelled", "failed", "not_found"];
+
 let tables = 0;
+
+export type World = Awaited<ReturnType<typeof startWorld>>;
 
 export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, changes: object, random: () => number) {
   tables += 1;
@@ -57,6 +62,8 @@ export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, cha
   const cancelled = new Set<string>();
   const violations: string[] = [];
   const atWork: string[] = [];
+  /** Whether the last holder that was to die, or whose call was to fail, came so far. */
+  let hasDied = false;
   let owners = 0;
   const newOwner = () => {
     owners += 1;
@@ -65,19 +72,20 @@ export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, cha
 
   const { userPoolId, accessKeyId, accessKeySecret } = simulatorCredentials;
   const secret = { read: async () => ({ accessKeyId, accessKeySecret }), refresh: async () => false };
-  const genauth = createGenAuth({ host: simulator.url, userPoolId, secret, now, deadlineMs: 500 });
+  const genauth = createGenAuth({ host: simulator.url, userPoolId, secret, now, deadlineMs: 10_000 });
   const queue = {
     send: async (id: string) => void waiting.push(id),
     delay: async () => {},
     bury: async () => {},
   };
 
-  const notices = { send: async () => {} };
+  const notices = { sendTogether: async () => {} };
 
   /** The same parts, for a holder that dies before its n-th call: that call and all later ones do not happen. */
   function mortal(crashAt: number | null | undefined, failAt?: number) {
     let calls = 0;
     let left = crashAt ?? Number.POSITIVE_INFINITY;
+    if (typeof (crashAt ?? failAt) === "number") hasDied = false;
     const wrap = <T extends object>(part: T): T =>
       new Proxy(part, {
         get: (target, name) => {
@@ -86,7 +94,10 @@ export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, cha
           return async (...args: unknown[]) => {
             left -= 1;
             calls += 1;
-            if (left < 0 || calls - 1 === failAt) throw new Crash();
+            if (left < 0 || calls - 1 === failAt) {
+              hasDied = true;
+              throw new Crash();
+            }
             return (method as (...given: unknown[]) => unknown).apply(target, args);
           };
         },
@@ -199,21 +210,31 @@ export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, cha
     }
   }
 
-  /** Faults end, time passes, the sweep runs: everything must come to its end by itself. */
+  /** Time passes, the sweep runs, and what is queued is worked on. */
+  async function goOn(seconds: number) {
+    nowMs += seconds * 1000;
+    await createSweep({ ledger, queue, notices, settings: given, log, now })();
+    for (let messages = waiting.length; messages > 0; messages -= 1) await work();
+  }
+
+  const isAtRest = async () => waiting.length === 0 && (await all()).every((one) => one && ends.includes(one.status));
+
+  /** Faults end, and everything must come to its end by itself within 80 minutes; then nothing more may come of it. */
   async function settle() {
     simulator.fail({ mode: "none" });
-    for (let round = 0; round < 12; round += 1) {
-      nowMs += 400_000;
-      await createSweep({ ledger, queue, notices, settings: given, log, now })();
-      for (let messages = waiting.length; messages > 0; messages -= 1) await work();
-    }
+    let left = 4_800;
+    do {
+      await goOn(400);
+      left -= 400;
+    } while (left > 400 && !(await isAtRest()));
+    await goOn(left);
   }
 
   async function checkSettled() {
     await checkAlways();
     for (const resignation of await all()) {
       const { status, userId } = resignation as Resignation;
-      expect(["resigned", "duplicate", "held", "cancelled", "failed", "not_found"]).toContain(status);
+      expect(ends).toContain(status);
       if (status === "resigned") expect(simulator.person(userId)?.status).toBe("Resigned");
     }
     const callsOf = (userId: string) => simulator.calls().filter((call) => call.userId === userId);
@@ -223,5 +244,5 @@ export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, cha
 
   const statusOf = async (id: string) => (await ledger.get(id))?.status;
 
-  return { take, settle, checkAlways, checkSettled, statusOf };
+  return { take, settle, checkAlways, checkSettled, statusOf, hasDied: () => hasDied };
 }

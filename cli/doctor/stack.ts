@@ -7,8 +7,9 @@ import type { KeyRing } from "../../lambda/sources/keys.ts";
 import { readJson, readOutputs } from "../files.ts";
 import { connectSecrets } from "../secrets.ts";
 import type { Finding } from "./finding.ts";
+import { readStop } from "./stop.ts";
 
-/** Looks into a deployed stack with the AWS credentials of this shell: its secrets, alarms, version and queues. */
+/** Looks into a deployed stack with the AWS credentials of this shell: its secrets, alarms, version, stop and queues. */
 export async function askStack({ outputs: file }: { outputs?: string }): Promise<Finding[]> {
   if (!file) return [];
   const outputs = readOutputs(file);
@@ -16,6 +17,7 @@ export async function askStack({ outputs: file }: { outputs?: string }): Promise
     ...(await askSecrets(outputs)),
     await askAlarms(outputs.AlarmTopic),
     compareVersion(outputs.Version),
+    await readStop(outputs.LedgerTable),
     ...(await askQueues(outputs)),
   ];
 }

@@ -3,6 +3,7 @@ import { confirm } from "@inquirer/prompts";
 import type { HeldFor } from "../../lambda/resignation/resignation.ts";
 import { connectOperator, type Operator } from "../operator.ts";
 import { listHeldBy, type Shown } from "./resignations.ts";
+import { warnIfStopped } from "./stop.ts";
 import { print, toTable } from "./table.ts";
 
 export type DecisionName = "approve" | "cancel" | "retry" | "acknowledge";
@@ -28,6 +29,7 @@ export interface DecisionOptions {
 export async function decide(name: DecisionName, given: string[], options: DecisionOptions): Promise<void> {
   demandClear(given, options);
   const operator = connectOperator(options);
+  await warnIfStopped(operator);
   const { ids, listed } = await choose(operator, name, given, options);
   const holdOf = name === "approve" ? await showHolds(operator, ids, listed, options) : undefined;
   const wanted = holdOf ? [...holdOf.keys()] : ids;

@@ -1,5 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { ChangeMessageVisibilityCommand, SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import {
+  ChangeMessageVisibilityCommand,
+  SendMessageBatchCommand,
+  SendMessageCommand,
+  type SQSClient,
+} from "@aws-sdk/client-sqs";
 
 /** A queue (SQS). The departures' carries ledger ids and nothing else. */
 export type Queue = ReturnType<typeof createQueue>;
@@ -21,9 +26,11 @@ export function createQueue({
       await client.send(new SendMessageCommand({ QueueUrl: url, MessageBody: id }));
     },
 
-    /** Sends a message that comes after so many seconds, at most 900. */
-    async sendLater(body: string, seconds: number): Promise<void> {
-      await client.send(new SendMessageCommand({ QueueUrl: url, MessageBody: body, DelaySeconds: seconds }));
+    /** Sends at most ten messages in one call. Throws unless the queue has all of them. */
+    async sendTogether(bodies: readonly string[]): Promise<void> {
+      const Entries = bodies.map((MessageBody, index) => ({ Id: String(index), MessageBody }));
+      const { Failed = [] } = await client.send(new SendMessageBatchCommand({ QueueUrl: url, Entries }));
+      if (Failed.length > 0) throw new Error(`The queue did not take ${Failed.length} of ${bodies.length} messages`);
     },
 
     /** Sends a message that stays behind those of its group (a FIFO queue). */

@@ -42,7 +42,7 @@ export function createResignations(table: Table) {
   return {
     /** Writes a new resignation down. Gives back the one that was there before, unchanged, if there was one. */
     async enter(resignation: Resignation): Promise<Resignation | undefined> {
-      const isNew = await table.put(toItem(resignation), "attribute_not_exists(id)");
+      const isNew = await table.putIf(toItem(resignation), { condition: "attribute_not_exists(id)" });
       return isNew ? undefined : read(resignation.id);
     },
 
@@ -57,22 +57,21 @@ export function createResignations(table: Table) {
       const saved = { ...next, version: next.version + 1 };
       const former = precededBy[next.status];
       const allowed = former.map((_, index) => `:former${index}`);
-      const isFirst = await table.put(
-        toItem(saved),
-        `version = :version AND #status IN (${allowed})${owner ? " AND lease.#owner = :owner" : ""}`,
-        {
+      const isFirst = await table.putIf(toItem(saved), {
+        condition: `version = :version AND #status IN (${allowed})${owner ? " AND lease.#owner = :owner" : ""}`,
+        values: {
           ":version": next.version,
           ...Object.fromEntries(former.map((status, index) => [`:former${index}`, status])),
           ...(owner && { ":owner": owner }),
         },
-        { "#status": "status", ...(owner && { "#owner": "owner" }) },
-      );
+        names: { "#status": "status", ...(owner && { "#owner": "owner" }) },
+      });
       return isFirst ? saved : undefined;
     },
 
     /** Moves the time of the sweep's next look, if nobody else did. */
     async postpone({ id, dueAt }: Due, until: string): Promise<boolean> {
-      const written = await table.update({
+      const written = await table.updateIf({
         key: { id },
         expression: "SET dueAt = :until",
         condition: "dueAt = :dueAt",
@@ -86,7 +85,7 @@ export function createResignations(table: Table) {
      * worker that read it before writes over this.
      */
     async wake(id: string, now: Date): Promise<void> {
-      await table.update({
+      await table.updateIf({
         key: { id },
         expression: "SET dueAt = :now, #open = :open ADD version :one",
         condition: "attribute_exists(id)",
@@ -98,7 +97,7 @@ export function createResignations(table: Table) {
     /** Takes an item off the list of what is due, if nobody made it due anew. */
     async rest({ id, dueAt }: { id: string; dueAt?: string | undefined }): Promise<void> {
       if (dueAt === undefined) return;
-      await table.update({
+      await table.updateIf({
         key: { id },
         expression: "REMOVE dueAt, #open",
         condition: "dueAt = :dueAt",
@@ -117,7 +116,7 @@ export function createResignations(table: Table) {
       dueAt: string | undefined,
     ): Promise<void> {
       const isOff = atRest && dueAt !== undefined;
-      await table.update({
+      await table.updateIf({
         key: { id },
         expression: isOff ? "REMOVE tell, dueAt, #open" : "REMOVE tell",
         condition: isOff ? "version = :version AND dueAt = :dueAt" : "version = :version",

@@ -26,7 +26,11 @@ interface ItemKind {
   readonly goes: string;
 }
 
-/** Every kind of item in the ledger's table. Each is read and written by its feature's file (`ledger.ts`). */
+/**
+ * Every kind of item in the ledger's table. Each is read and written by its feature's file (`ledger.ts`). In any of
+ * them `lastWrite` is the id of the last conditional write (`table.ts`); what was written before there were such ids
+ * has none.
+ */
 export const ledgerItems: readonly ItemKind[] = [
   {
     id: "res_",
@@ -101,10 +105,10 @@ export const ledgerItems: readonly ItemKind[] = [
   },
   {
     id: "stop",
-    holds: "the emergency stop, while it has a field `since`",
-    writtenBy: "an administrator by hand",
-    readBy: "resigner, at every turn and before every call",
-    goes: "when it is removed by hand",
+    holds: "the emergency stop: who stopped everything, when and why, and when it was started again (`startedAt`)",
+    writtenBy: "desk by an operator, an administrator by hand",
+    readBy: "resigner, at every turn and before every call; desk; sweep",
+    goes: "never; while it is there without `startedAt`, nobody is cut off",
   },
 ];
 

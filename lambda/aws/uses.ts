@@ -8,7 +8,8 @@ export function createUses(table: Table) {
     async isFirstUse(key: string, content: string, now: Date): Promise<boolean> {
       const id = `use|${key}`;
       const item = { id, content, expiresAt: expiry(now, keptDays) };
-      return (await table.put(item, "attribute_not_exists(id)")) || (await table.get({ id }))?.content === content;
+      const isFirst = await table.putIf(item, { condition: "attribute_not_exists(id)" });
+      return isFirst || (await table.get({ id }))?.content === content;
     },
   };
 }

@@ -209,10 +209,12 @@ export function createBrakeLog(table: Table) {
 
     /** Writes a brake's log, unless someone else wrote first. */
     async saveBrake(name: BrakeName, brake: Brake): Promise<boolean> {
-      return table.put(
-        { id: name, ...brake, ...(brake.dueAt && { open: "open" }), version: brake.version + 1 },
-        brake.version ? "version = :version" : "attribute_not_exists(id)",
-        brake.version ? { ":version": brake.version } : {},
+      const next = { id: name, ...brake, ...(brake.dueAt && { open: "open" }), version: brake.version + 1 };
+      return table.putIf(
+        next,
+        brake.version
+          ? { condition: "version = :version", values: { ":version": brake.version } }
+          : { condition: "attribute_not_exists(id)" },
       );
     },
 

@@ -92,8 +92,8 @@ export function createCall(parts: CallParts) {
 
   /** Reads the returns and the stop once more, right before the call. */
   async function isSpokenAgainst({ departure, effect, facts }: Turn): Promise<boolean> {
-    const { returns, isStopped } = await readFacts(ledger, departure, effect, facts.relations);
-    return isStopped || verdictOf(departure, returns) !== "no";
+    const { returns, stop } = await readFacts(ledger, departure, effect, facts.relations);
+    return stop.isStopped || verdictOf(departure, returns) !== "no";
   }
 
   /** Puts the effect back without a call; the next turn decides. */

@@ -1,4 +1,5 @@
 import { resignUserPath } from "../genauth/genauth.ts";
+import { later } from "../resignation/moment.ts";
 import { type Resignation, sweepAfterSeconds } from "../resignation/resignation.ts";
 import type { createCall } from "./call.ts";
 import type { Decision, Gate } from "./decide.ts";
@@ -72,13 +73,30 @@ export function createConclusions(parts: ConcludeParts) {
         return retries.comeBack(departure, Math.max(1, Math.ceil((atMs - now().getTime()) / 1_000)));
       }
       case "start":
-        return retries.comeBack(departure, sweepAfterSeconds, { stoppedUntil: now().toISOString() });
+        return waitForStart(turn);
       case "look":
         return retries.waitForAnswer(
           departure,
           "GenAuth refuses to show the person: their access may not be as it should",
         );
     }
+  }
+
+  /**
+   * Waits for the emergency stop to end, for as long as it lasts: the sweep brings it again every few minutes. The
+   * message ends here, since one that is received for days goes to the dead letters. Who stopped it stands in the
+   * history, once for each stop.
+   */
+  async function waitForStart({ departure, facts: { stop } }: Turn): Promise<Next> {
+    const since = stop.since === undefined ? "" : ` since ${stop.since}`;
+    const why = `Waits: all is stopped${since}${stop.why ? `: ${stop.why.slice(0, 500)}` : ""}`;
+    const isNoted = departure.history.some((step) => step.why === why);
+    const status = departure.status === "resigning" ? "accepted" : departure.status;
+    const times = { stoppedUntil: now().toISOString(), retryAt: undefined, dueAt: later(now(), sweepAfterSeconds) };
+    const step = isNoted ? undefined : { by: stop.by?.slice(0, 100) ?? "hand", why };
+    const saved = await write(departure, status, { ...departure, ...times } as never, step);
+    if (saved) await deliver(saved);
+    return saved ? "done" : { inSeconds: 1 };
   }
 
   /** A return that came after the order is told at once, and decided on the day of departure. */

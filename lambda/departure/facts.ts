@@ -4,6 +4,7 @@ import type { Effect } from "./effect.ts";
 import { missesId } from "./misses.ts";
 import { parseRelation, type Relation, relationId } from "./people.ts";
 import type { Returned } from "./returns.ts";
+import { parseStop, type Stop, stopId } from "./stop.ts";
 
 /** What the ledger knows of a person besides the departure: read at every present and former relation of theirs. */
 export interface LedgerFacts {
@@ -17,13 +18,10 @@ export interface LedgerFacts {
   readonly relations: readonly string[];
   /** The other departures that stand on the effect. */
   readonly others: readonly Resignation[];
-  readonly isStopped: boolean;
+  readonly stop: Stop;
   /** GenAuth knew nobody for the source's last departure. */
   readonly hasMisses: boolean;
 }
-
-/** The item of the emergency stop. */
-export const stopId = "stop";
 
 /**
  * Reads the returns at every relation of the person: those that GenAuth lists or once listed, the departure's own,
@@ -39,7 +37,7 @@ export async function readFacts(
   const formerNote = `renamed|${departure.userId}`;
   const relations = new Map<string, Relation>();
   const others: Resignation[] = [];
-  let isStopped = false;
+  let stop = parseStop(undefined);
   let hasMisses = false;
   let more = [...new Set([departure.userId as string, ...listed])];
   for (let isFirst = true; more.length > 0; isFirst = false) {
@@ -49,7 +47,7 @@ export async function readFacts(
     for (const relation of more) relations.set(relation, parseRelation(relation, items.get(relationId(relation))));
     if (isFirst) {
       others.push(...otherIds.flatMap((id) => readable(items.get(id))));
-      isStopped = items.get(stopId)?.since !== undefined;
+      stop = parseStop(items.get(stopId));
       hasMisses = Number(items.get(missesId(departure.source))?.count ?? 0) > 0;
       const own = relations.get(departure.userId) as Relation;
       // Before 0.1.0 a rename was an item of its own.
@@ -66,7 +64,7 @@ export async function readFacts(
     known: [...relations].map(([relation, { user }]) => ({ relation, user })),
     relations: [...relations.keys()].toSorted(),
     others,
-    isStopped,
+    stop,
     hasMisses,
   };
 }

@@ -1,6 +1,7 @@
 import type { HeldFor, Resignation } from "../resignation/resignation.ts";
 import type { Gate } from "./decide.ts";
 import { momentOf } from "./returns.ts";
+import { type Stop, stoppedMs } from "./stop.ts";
 
 export interface GateSettings {
   readonly protected: readonly string[];
@@ -22,7 +23,13 @@ export interface Names {
  * at every turn. An operator's release opens the gate that it names, for what the hold showed; a dry run is never
  * released.
  */
-export function closedGate(departure: Resignation, names: Names, settings: GateSettings, now: Date): Gate | undefined {
+export function closedGate(
+  departure: Resignation,
+  names: Names,
+  settings: GateSettings,
+  now: Date,
+  stop?: Stop,
+): Gate | undefined {
   const { source, approvalNeeded } = departure;
   const isReleased = (from: HeldFor) => (departure.released ?? []).some((release) => release.from === from);
   const relations = [...new Set([departure.userId, ...names.relations])];
@@ -36,7 +43,7 @@ export function closedGate(departure: Resignation, names: Names, settings: GateS
   if (names.leadsTo && !isReleasedFor(departure, names.leadsTo.genauthUserId)) {
     return ambiguous(departure, names.leadsTo);
   }
-  if (isStale(departure, settings.maxEventAgeSeconds, now)) {
+  if (isStale(departure, settings.maxEventAgeSeconds, now, stop)) {
     return { heldFor: "stale", why: `Too long ago: ${new Date(ageStart(departure)).toISOString()}` };
   }
   const needed = needsApproval(approvalNeeded, source);
@@ -58,7 +65,7 @@ export function isProtected(userId: string, patterns: readonly string[]): boolea
 
 /**
  * From when on the age of a departure counts, in milliseconds: the last of when it happened, its moment, its day,
- * what operators released, and the emergency stop.
+ * what operators released, and when it was last seen waiting for an emergency stop to end.
  */
 export function ageStart({ leavesAt, resignAfter, stoppedUntil, released = [], ...departure }: Resignation): number {
   const moments = [leavesAt, resignAfter, stoppedUntil, ...released.map(({ at }) => at)];
@@ -67,13 +74,23 @@ export function ageStart({ leavesAt, resignAfter, stoppedUntil, released = [], .
 }
 
 /**
+ * The age of a departure, in milliseconds. The time in which it was here and all was stopped does not count; a replay
+ * that comes while all is stopped is as old as it is.
+ */
+export function ageMs(departure: Resignation, now: Date, stop?: Stop): number {
+  const start = ageStart(departure);
+  const hereSince = Math.max(start, Date.parse(departure.acceptedAt));
+  return now.getTime() - start - (stop ? stoppedMs(stop, hereSince, now.getTime()) : 0);
+}
+
+/**
  * Whether it came, or has its first turn, too long after its moment. Asked once a moment: tries that were delayed
  * by GenAuth's own failure make nobody stale.
  */
-function isStale(departure: Resignation, maxEventAgeSeconds: number, now: Date): boolean {
-  const start = ageStart(departure);
-  if (departure.ageJudgedFor !== undefined && Date.parse(departure.ageJudgedFor) === start) return false;
-  return now.getTime() - start > maxEventAgeSeconds * 1_000;
+function isStale(departure: Resignation, maxEventAgeSeconds: number, now: Date, stop?: Stop): boolean {
+  const { ageJudgedFor } = departure;
+  if (ageJudgedFor !== undefined && Date.parse(ageJudgedFor) === ageStart(departure)) return false;
+  return ageMs(departure, now, stop) > maxEventAgeSeconds * 1_000;
 }
 
 const isReleasedFor = ({ released = [] }: Resignation, genauthUserId: string) =>

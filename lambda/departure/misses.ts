@@ -12,7 +12,6 @@ export function createMisses(table: Table) {
         expression: "ADD #count :one",
         names: { "#count": "count" },
         values: { ":one": 1 },
-        giveBack: "ALL_NEW",
       });
       return z.object({ count: z.number() }).parse(item).count;
     },

@@ -27,6 +27,9 @@ const personSchema = z.object({
 });
 export type Person = z.infer<typeof personSchema>;
 
+/** Reads a person's item; without one nothing is known. Throws zod's error if it is none. */
+export const parsePerson = (item: Item | undefined): Person => personSchema.parse(item ?? {});
+
 /** What is known of a sync relation: what was said of it, and the user it last led to. */
 const relationSchema = z.object({
   /** The GenAuth user that it last led to. */
@@ -86,11 +89,11 @@ export function createPeople(table: Table) {
     async noteReturn(relation: SyncRelation, source: SourceName | "operator", { from, to }: Moment, now: Date) {
       const raise = (names: readonly ("from" | "to")[]) => {
         const given = { from: from.toISOString(), to: to.toISOString() };
-        const isLess = (name: string) => `(attribute_not_exists(#${name}) OR #${name} < :${name})`;
-        return table.update({
+        const isLess = (name: string) => `attribute_not_exists(#${name}) OR #${name} < :${name}`;
+        return table.updateIf({
           key: { id: relationId(relation) },
           expression: `SET ${names.map((name) => `#${name} = :${name}`)}, dueAt = :now, #open = :open, expiresAt = :expiresAt ADD #count :one`,
-          condition: names.map(isLess).join(" AND "),
+          condition: names.map(isLess),
           names: {
             ...Object.fromEntries(names.map((name) => [`#${name}`, `${name}|${source}`])),
             ...{ "#count": `count|${source}`, "#open": "open" },
@@ -131,10 +134,10 @@ export function createPeople(table: Table) {
       const conditions = known.map(({ name, count }) =>
         count === undefined ? `attribute_not_exists(#${name})` : `#${name} = :${name}`,
       );
-      await table.update({
+      await table.updateIf({
         key: { id },
         expression: "REMOVE dueAt, #open",
-        condition: ["attribute_exists(id)", ...conditions].join(" AND "),
+        condition: ["attribute_exists(id)", ...conditions],
         names: {
           "#open": "open",
           ...Object.fromEntries(known.map(({ name, source }) => [`#${name}`, `count|${source}`])),
@@ -150,7 +153,7 @@ export function createPeople(table: Table) {
     },
 
     async getPerson(id: string): Promise<Person> {
-      return personSchema.parse((await table.get({ id })) ?? {});
+      return parsePerson(await table.get({ id }));
     },
 
     /**
@@ -158,7 +161,7 @@ export function createPeople(table: Table) {
      * them, or `undefined` while another holds it.
      */
     async takePerson(id: string, owner: string, now: Date, until: string): Promise<Person | undefined> {
-      const attributes = await table.update({
+      const attributes = await table.updateIf({
         key: { id },
         expression: "SET lease = :lease, expiresAt = :expiresAt",
         condition: "attribute_not_exists(lease) OR lease.#until < :now OR lease.#owner = :owner",
@@ -170,12 +173,12 @@ export function createPeople(table: Table) {
           ":expiresAt": expiry(now, keptDays),
         },
       });
-      return attributes && personSchema.parse(attributes);
+      return attributes && parsePerson(attributes);
     },
 
     /** Lays the person's lease down, if it is still ours. */
     async leavePerson(id: string, owner: string): Promise<boolean> {
-      const written = await table.update({
+      const written = await table.updateIf({
         key: { id },
         expression: "REMOVE lease",
         condition: "lease.#owner = :owner",
@@ -203,7 +206,7 @@ export function createPeople(table: Table) {
           : sessions === "drop"
             ? ["", " REMOVE sessionsOwed, dueAt, #open", {}]
             : ["", "", {}];
-      const written = await table.update({
+      const written = await table.updateIf({
         key: { id },
         expression: `SET effect = :effect, relations = :relations, expiresAt = :expiresAt${set}${remove}`,
         condition: "lease.#owner = :owner",
@@ -221,7 +224,7 @@ export function createPeople(table: Table) {
 
     /** Ending the person's sessions was tried: done or given up, or once more at `dueAt`. */
     async noteSessions(id: string, owner: string, again?: { owed: SessionsOwed; dueAt: string }): Promise<void> {
-      await table.update({
+      await table.updateIf({
         key: { id },
         expression: again
           ? "SET sessionsOwed = :sessions, dueAt = :dueAt, #open = :open"

@@ -3,7 +3,7 @@ import type { Outcome } from "../genauth/genauth.ts";
 import type { Ledger } from "../ledger.ts";
 import { type Log, traceOf } from "../log.ts";
 import { later } from "../resignation/moment.ts";
-import { isUrgent, type Notice, noticeSchema } from "../resignation/notice.ts";
+import { isUrgent, type Notice, toMessages } from "../resignation/notice.ts";
 import { moveTo, type Resignation, type Status, sweepAfterSeconds } from "../resignation/resignation.ts";
 import { isFinal } from "../resignation/status.ts";
 import type { ResignerSettings } from "../settings/by-function.ts";
@@ -12,7 +12,7 @@ import { forgetAlerts } from "./brake.ts";
 
 export interface RecordParts {
   readonly ledger: Ledger;
-  readonly notices: Pick<Queue, "send">;
+  readonly notices: Pick<Queue, "sendTogether">;
   readonly settings: Pick<ResignerSettings, "notices">;
   readonly log: Log;
   readonly now: () => Date;
@@ -91,7 +91,7 @@ export function createRecords(parts: RecordParts) {
   async function send(tell: readonly Notice[]): Promise<boolean> {
     try {
       const wanted = tell.filter(({ about }) => isWantedAbout(about));
-      for (const notice of wanted) await notices.send(JSON.stringify(noticeSchema.parse(notice)));
+      for (const notice of wanted) await notices.sendTogether(toMessages(notice));
       return true;
     } catch (error) {
       log.warn("A notice could not be queued; the sweep finds it", { id: tell[0]?.id, ...traceOf(error) });

@@ -2,7 +2,7 @@ import type { Outcome } from "../genauth/genauth.ts";
 import { later } from "../resignation/moment.ts";
 import { type Resignation, sweepAfterSeconds } from "../resignation/resignation.ts";
 import { isFinal } from "../resignation/status.ts";
-import { ageStart } from "./gates.ts";
+import { ageMs, ageStart } from "./gates.ts";
 import { codesOf, type createRecords } from "./record.ts";
 import { hasRunOut, retryDelaySeconds } from "./retry.ts";
 import { verdictOf } from "./returns.ts";
@@ -22,27 +22,29 @@ export function createRetries(parts: TurnParts & { readonly records: ReturnType<
 
   /**
    * Schedules the next try, after GenAuth did not answer. A departure that is called off is tried for ever; any other
-   * has `failed` when `retry.giveUpAfterSeconds` are over.
+   * has `failed` when `retry.giveUpAfterSeconds` are over, but never while all is stopped.
    */
   async function retry(departure: Resignation, outcome: Outcome<unknown>): Promise<Next> {
     const { id, status } = departure;
     countTry(id, outcome);
     const isOpen = status === "accepted" || status === "resigning" || status === "suspended" || status === "scheduled";
-    if (isOpen && hasRunOut(departure, settings.retry.giveUpAfterSeconds, now())) {
+    const stop = await ledger.readStop();
+    if (isOpen && !stop.isStopped && hasRunOut(departure, settings.retry.giveUpAfterSeconds, now(), stop)) {
       const { returns } = await ledger.getRelation(departure.userId);
       if (verdictOf(departure, returns) !== "own") return fail(departure, outcome, "Gave up trying");
     }
     const attempts = departure.attempts + 1;
     const delay = retryDelaySeconds(attempts, settings.retry, random(), retryAfterOf(outcome));
-    const leftSeconds = settings.retry.giveUpAfterSeconds - (now().getTime() - ageStart(departure)) / 1_000;
+    const leftSeconds = settings.retry.giveUpAfterSeconds - ageMs(departure, now(), stop) / 1_000;
     // The last try comes before the time is over. A departure that is called off has no such time.
     const inSeconds = leftSeconds > 0 ? Math.min(delay, Math.ceil(leftSeconds) + 1) : delay;
     // The first turn after the moment was in time: an outage of GenAuth makes no departure stale.
-    const isInTime = now().getTime() - ageStart(departure) <= settings.maxEventAgeSeconds * 1_000;
+    const isInTime = ageMs(departure, now(), stop) <= settings.maxEventAgeSeconds * 1_000;
     const ageJudgedFor = isInTime ? ageOf(departure) : departure.ageJudgedFor;
     // A finished departure keeps GenAuth's answer to the resignation itself.
     if (isFinal(departure)) return comeBack(departure, inSeconds);
-    return comeBack(departure, inSeconds, { attempts, genauth: outcome.answer, ageJudgedFor });
+    const waited = isInTime && stop.isStopped ? { stoppedUntil: now().toISOString() } : {};
+    return comeBack(departure, inSeconds, { attempts, genauth: outcome.answer, ageJudgedFor, ...waited });
   }
 
   /** Schedules the next try to give access back or to settle a doubt: for ever; people are told at the third try. */

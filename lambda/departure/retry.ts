@@ -1,5 +1,6 @@
 import type { Resignation } from "../resignation/resignation.ts";
-import { ageStart } from "./gates.ts";
+import { ageMs } from "./gates.ts";
+import type { Stop } from "./stop.ts";
 
 export interface RetrySettings {
   readonly firstDelaySeconds: number;
@@ -25,7 +26,7 @@ export function retryDelaySeconds(
   return Math.max(Math.ceil(full / 2 + (random * full) / 2), asked);
 }
 
-/** Whether `retry.giveUpAfterSeconds` are over: then the departure has failed. */
-export function hasRunOut(resignation: Resignation, giveUpAfterSeconds: number, now: Date): boolean {
-  return now.getTime() - ageStart(resignation) > giveUpAfterSeconds * 1_000;
+/** Whether `retry.giveUpAfterSeconds` are over, without the time that was stopped: then the departure has failed. */
+export function hasRunOut(resignation: Resignation, giveUpAfterSeconds: number, now: Date, stop?: Stop): boolean {
+  return ageMs(resignation, now, stop) > giveUpAfterSeconds * 1_000;
 }

@@ -182,10 +182,10 @@ export function createTurn(parts: TurnParts) {
 
   function decideOn({ departure, facts, looked }: Turn, effect: Effect, at: Date): Decision {
     const { relations, leadsTo, seen, otherCase } = looked;
-    const gate = closedGate(departure, { relations, leadsTo }, settings, at);
+    const gate = closedGate(departure, { relations, leadsTo }, settings, at, facts.stop);
     return decide({
       ...{ departure, effect, seen, gate, otherCase, isOtherUser: leadsTo !== undefined },
-      ...{ returns: facts.returns, former: facts.relation.former, isStopped: facts.isStopped },
+      ...{ returns: facts.returns, former: facts.relation.former, isStopped: facts.stop.isStopped },
       ...{ graceDays: settings.graceDays, settleSeconds: settings.genauth.settleSeconds, now: at },
     });
   }

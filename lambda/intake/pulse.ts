@@ -108,8 +108,12 @@ export function createPulse(table: Table) {
       const isHeard = what === "heard" && { heard: at };
       const item = { ...pulseKey(source), heardAt: at, ...isHeard, ...(what === "off" && { isOff: true }) };
       if (what === "heard") await table.put(item);
-      else if (what === "on") await table.put(item, "attribute_not_exists(id) OR isOff = :true", { ":true": true });
-      else await table.put(item, "attribute_exists(id) AND attribute_not_exists(isOff)");
+      else if (what === "off") {
+        await table.putIf(item, { condition: "attribute_exists(id) AND attribute_not_exists(isOff)" });
+      } else {
+        const condition = "attribute_not_exists(id) OR isOff = :true";
+        await table.putIf(item, { condition, values: { ":true": true } });
+      }
     },
 
     /** Notes a URL check: a sign of life for the administrator who waits in setup, but one that can be replayed. */
@@ -119,19 +123,18 @@ export function createPulse(table: Table) {
       const key = pulseKey(source);
       // Where it was off it is on from now.
       const wasOff = { expression: "SET heard = :at, heardAt = :at REMOVE isOff", condition: "isOff = :true" };
-      if (await table.update({ key, values, ...wasOff })) return;
+      if (await table.updateIf({ key, values, ...wasOff })) return;
       const expression = "SET heard = :at, heardAt = if_not_exists(heardAt, :at)";
       await table.update({ key, values: { ":at": at }, expression });
     },
 
     /** Counts a well-formed refusal of a source that was heard before; the next verified one ends the row. */
     async noteRefusal(source: SourceName): Promise<{ refusals: number; heardAt?: string | undefined } | undefined> {
-      const item = await table.update({
+      const item = await table.updateIf({
         key: pulseKey(source),
         expression: "ADD refusals :one",
         condition: "attribute_exists(heard)",
         values: { ":one": 1 },
-        giveBack: "ALL_NEW",
       });
       return item && z.object({ refusals: z.number(), heardAt: instant }).parse(item);
     },

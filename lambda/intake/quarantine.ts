@@ -136,9 +136,8 @@ export function createQuarantine(options: TableOptions & { now: () => Date; rand
       expression: "SET expiresAt = :expiresAt ADD #count :one",
       names: { "#count": name },
       values: { ":expiresAt": expiry(at, keptDays), ":one": 1 },
-      giveBack: "ALL_NEW",
     });
-    return z.number().parse(counted?.[name]);
+    return z.number().parse(counted[name]);
   }
 
   /**
@@ -161,8 +160,8 @@ export function createQuarantine(options: TableOptions & { now: () => Date; rand
 
     // The webhook may not read this table: each write returns the item.
     const write = async (expression: string, names: Record<string, string>, values: Record<string, unknown>) => {
-      const item = await table.update({ key, expression, names, values, giveBack: "ALL_NEW" });
-      const networks = readNetworks(item ?? {}, hour, at);
+      const item = await table.update({ key, expression, names, values });
+      const networks = readNetworks(item, hour, at);
       read.set(section, networks);
       return networks;
     };

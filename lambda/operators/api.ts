@@ -19,6 +19,7 @@ import {
   verifyCaller,
 } from "../sources/standard-webhooks.ts";
 import { type ActName, findOrThrow, list as listPage, operate } from "./operate.ts";
+import { type StopAct, stopOrStart, stopView } from "./stop.ts";
 import type { Desk, Work } from "./work.ts";
 
 type OperatorContext = Omit<Context<Callers, DeskSettings>, "keys">;
@@ -46,6 +47,13 @@ export const api = defineSource<Callers, Work, DeskSettings>({
     "POST /resignations/{id}/cancel": byOperator(act("cancel")),
     "POST /resignations/{id}/retry": byOperator(act("retry")),
     "POST /resignations/{id}/acknowledge": byOperator(act("acknowledge")),
+    "GET /stop": byOperator(
+      () =>
+        async ({ ledger }) =>
+          json(200, stopView(await ledger.readStop())),
+    ),
+    "POST /stop": byOperator(stop("stop")),
+    "POST /start": byOperator(stop("start")),
     "GET /quarantine": byOperator(
       () =>
         async ({ reverify }) =>
@@ -97,6 +105,21 @@ function act(name: ActName) {
   };
 }
 
+function stop(name: StopAct["name"]) {
+  return ({ caller, messageId, request }: Signed): Work => {
+    const { operator, reason: given } = orMalformed(stopSchema, readFields(readObject(request), ["reason"]));
+    const reason = readReason(given);
+    const act = {
+      name,
+      caller,
+      operator,
+      requestId: `${caller}/${messageId}`,
+      ...(reason !== undefined && { reason }),
+    };
+    return async (desk) => json(200, stopView(await stopOrStart(desk, act)));
+  };
+}
+
 function reverifyPage({ request }: Signed): Work {
   const { after } = orMalformed(reverifySchema, readFields(readObject(request), ["after"]));
   return async ({ reverify }) => json(200, await reverify.page(after));
@@ -125,6 +148,8 @@ const approveSchema = z.strictObject({
   heldFor: z.optional(z.enum(holds)),
 });
 const actSchemas = { approve: approveSchema, cancel: actSchema, retry: actSchema, acknowledge: actSchema };
+
+const stopSchema = z.strictObject({ operator: operatorSchema, reason: z.optional(z.string()) });
 
 const reverifySchema = z.strictObject({ after: z.optional(z.string()) });
 

@@ -60,7 +60,7 @@ export function createInquiries(table: Table) {
     /** Writes an inquiry down, unless it is there already. */
     async enterInquiry(inquiry: Inquiry): Promise<void> {
       const expiresAt = Math.floor(Date.parse(inquiry.askedAt) / 1000) + 3_600;
-      await table.put({ ...inquiry, expiresAt }, "attribute_not_exists(id)");
+      await table.putIf({ ...inquiry, expiresAt }, { condition: "attribute_not_exists(id)" });
     },
 
     async getInquiry(id: string): Promise<Inquiry | undefined> {
@@ -86,7 +86,8 @@ export function createInquiries(table: Table) {
       const former = isInquiryId(id) ? await table.get({ id }) : undefined;
       if (!former) return undefined;
       const item = { ...former, state, replyUrl };
-      const isFirst = await table.put(item, "#state = :open", { ":open": "open" }, { "#state": "state" });
+      const isOpen = { condition: "#state = :open", values: { ":open": "open" }, names: { "#state": "state" } };
+      const isFirst = await table.putIf(item, isOpen);
       const settled = inquirySchema.parse(isFirst ? item : await table.get({ id }));
       return settled.state === state ? settled : undefined;
     },

@@ -45,9 +45,11 @@ export async function operate(parts: AcceptParts, act: Act): Promise<Resignation
   const at = now();
   const entry = { by, ...(act.reason !== undefined && { why: act.reason }) };
   const changed = isRepeated(resignation) ? resignation : await carryOut();
-  if (!changed) throw conflict(await findOrThrow(ledger, act.id));
-  log.info("An operator acted", { id: changed.id, act: act.name, caller: act.caller });
-  return changed;
+  // What was not written may have been written after all, and changed by somebody else since.
+  const after = changed ?? (await findOrThrow(ledger, act.id));
+  if (!changed && !isRepeated(after)) throw conflict(after);
+  log.info("An operator acted", { id: after.id, act: act.name, caller: act.caller });
+  return after;
 
   /** Whether this request was carried out before, and its answer was lost: then it does nothing further. */
   function isRepeated({ released = [], cancelled }: Resignation): boolean {

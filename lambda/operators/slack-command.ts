@@ -7,9 +7,10 @@ import { isStatus, statuses } from "../resignation/status.ts";
 import type { DeskSettings } from "../settings/by-function.ts";
 import { toInquiry } from "./inquiry.ts";
 import { type ActName, findOrThrow, list, operate } from "./operate.ts";
-import { explain, help, line, lines } from "./slack-messages.ts";
+import { explain, help, line, lines, stopLine } from "./slack-messages.ts";
 import { isReplyUrl } from "./slack-reply.ts";
 import { idsIn, readReason, readTypedId, readWords } from "./slack-words.ts";
+import { stopOrStart } from "./stop.ts";
 import type { Work } from "./work.ts";
 
 /** A command, and the operator who gave it. */
@@ -21,7 +22,17 @@ export interface Command {
   readonly replyUrl: string;
 }
 
-const commands: ReadonlySet<string> = new Set(["", "help", "list", "status", "approve", "cancel", "retry"]);
+const commands: ReadonlySet<string> = new Set([
+  "",
+  "help",
+  "list",
+  "status",
+  "approve",
+  "cancel",
+  "retry",
+  "stop",
+  "start",
+]);
 
 /** Carries a command out; for an order it first asks whom GenAuth knows by the id. */
 export function carryOut(given: Command, settings: DeskSettings, now: Date): Work {
@@ -33,6 +44,7 @@ export function carryOut(given: Command, settings: DeskSettings, now: Date): Wor
   if (!commands.has(word)) return askAbout(first, rest, given, settings, now);
   if (word === "" || word === "help") return say(help(command));
   if (word === "list" || word === "status") return show(word, rest, settings);
+  if (word === "stop" || word === "start") return emergency(word, rest, given, settings);
   return decide(word as ActName, rest, given, command);
 }
 
@@ -73,7 +85,9 @@ function showPage(query: Pick<Parameters<typeof list>[1], "status" | "userId" | 
   return async ({ ledger, log, now }) => {
     const { items, unreadable } = await list(ledger, { ...query, now: now() }, undefined);
     for (const id of unreadable) countUnreadable(log, id);
-    return ephemeral(lines(items, ifNone, unreadable));
+    const stop = await ledger.readStop();
+    const said = lines(items, ifNone, unreadable);
+    return ephemeral(stop.isStopped ? `${stopLine(stop)}\n${said}` : said);
   };
 }
 
@@ -88,6 +102,18 @@ function decide(name: ActName, [first = "", ...rest]: string[], given: Command, 
   const { operator, requestId } = given;
   const act = { name, id, caller: "slack", operator, requestId, ...(reason && { reason }) };
   return answered(async (desk) => ephemeral(`Done. ${line(await operate(desk, act))}`));
+}
+
+/** Stops everything, or starts it again. With somebody's id nothing is done: that was meant for one person. */
+function emergency(name: "stop" | "start", rest: string[], given: Command, settings: DeskSettings): Work {
+  if (idsIn(given.text, settings.allowedProviders).length > 0) return say(forEverything(name, settings.slack.command));
+  const reason = readReason(rest);
+  const { operator, requestId } = given;
+  const act = { name, caller: "slack", operator, requestId, ...(reason && { reason }) };
+  return answered(async (desk) => {
+    const stop = await stopOrStart(desk, act);
+    return ephemeral(stop.isStopped ? stopLine(stop) : "Nothing is stopped: what waited goes on within minutes.");
+  });
 }
 
 /** A problem becomes a message to the operator. */
@@ -105,6 +131,9 @@ function answered(work: Work): Work {
 const resignationIdIn = (word: string) => (/^res_\w+$/i.test(word) ? word.toLowerCase() : undefined);
 
 const needsId = (word: string, command: string) => `${word} of whom? It needs an id.\n${help(command)}`;
+
+const forEverything = (name: string, command: string) =>
+  `\`${command} ${name}\` is for everybody at once, and takes no id: nothing was done.\n${help(command)}`;
 
 const twoIds = "I read two ids. Give me one at a time: nothing was done.";
 

@@ -1,3 +1,4 @@
+import type { Stop } from "../departure/stop.ts";
 import type { User } from "../genauth/genauth.ts";
 import { escapeText, plainName } from "../notices/text.ts";
 import type { Problem } from "../problem.ts";
@@ -12,6 +13,7 @@ export const help = (command: string) =>
     `*${command} list [held|failed|…]*  who waits`,
     `*${command} status <id or sync relation>*  what came of it`,
     `*${command} approve|cancel|retry <id>*  decide`,
+    `*${command} stop [reason]*  stop everything at once: nobody is cut off until *${command} start*`,
   ].join("\n");
 
 /** The card that shows whom GenAuth knows, with its two buttons. Block Kit's limits: 3000 characters a text. */
@@ -94,6 +96,16 @@ export function lines(resignations: Resignation[], ifNone: string, unreadable: r
   const broken = unreadable.map((id) => `${id} cannot be read (runbook: Unreadable)`);
   const all = [...broken, ...resignations.map(line)];
   return all.length > 0 ? all.join("\n").slice(0, 2900) : ifNone;
+}
+
+/** That all is stopped, for whoever lists or stops. */
+export function stopLine({ since, by, why }: Stop): string {
+  const told = [
+    since && ` since ${since}`,
+    by && ` by ${escapeText(by).slice(0, 100)}`,
+    why && `: ${escapeText(why).slice(0, 600)}`,
+  ];
+  return `:octagonal_sign: *ALL IS STOPPED*${told.filter(Boolean).join("")}. Nobody is resigned or suspended; what arrives waits.`;
 }
 
 export const explain = ({ title, detail }: Problem) => `${title}.${detail ? ` ${detail}.` : ""}`;

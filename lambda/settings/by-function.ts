@@ -3,7 +3,6 @@ import * as z from "zod/mini";
 import {
   brake,
   departures,
-  forwarding,
   genauth,
   lark,
   notices,
@@ -59,13 +58,12 @@ export const resigner = () => {
   });
 };
 
-export const notifier = () => given({ notices: given(notices()) });
+export const notifier = () => given({ notices: given({ language: notices().language }) });
 
 export const sweep = () => given({ ...silence(), notices: given({ about: notices().about }) });
 
 export const forwarder = () =>
   given({
-    ...forwarding(),
     lark: given({ forwardTo: lark().forwardTo }),
     wechatwork: given({ forwardTo: wechatwork().forwardTo }),
   });

@@ -179,12 +179,6 @@ export const orders = () => ({
   allowedProviders: list(["lark", "lark-international", "wechatwork"]),
 });
 
-/** How requests are passed on. */
-export const forwarding = () => ({
-  /** Let `forwardTo` be in a private network, or on this machine. @default false */
-  forwardToPrivate: flag(false),
-});
-
 /** When a source is silent. */
 export const silence = () => ({
   /** An alarm when a directory is on and has sent nothing at all for so long; 0: none. @unit days @default 14 */
@@ -196,7 +190,6 @@ type Read<Section extends () => z.core.$ZodLooseShape> = z.output<z.ZodMiniObjec
 /** All of them as they are read. A function has its part: see `by-function.ts`. */
 export type RuntimeSettings = Read<typeof departures> &
   Read<typeof orders> &
-  Read<typeof forwarding> &
   Read<typeof silence> & {
     genauth: Read<typeof genauth>;
     lark: Read<typeof lark>;

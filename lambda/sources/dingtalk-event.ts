@@ -3,8 +3,7 @@
  * internal app gets them over HTTP, in today's form and in that of 2020 and 2021.
  */
 import { type Answer, decodeUtf8, parseJson } from "../http.ts";
-import type { Moment } from "../resignation/moment.ts";
-import { exactly, isAhead, untimed } from "../resignation/moment.ts";
+import { exactly, isAhead, type Moment, untimed } from "../resignation/moment.ts";
 import { type SyncRelation, syncRelation } from "../resignation/sync-relation.ts";
 import { type Form, whatItSays } from "./forms.ts";
 import { type Content, nameGivenTwice, shorten } from "./json.ts";

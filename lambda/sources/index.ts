@@ -1,4 +1,4 @@
-/** Who tells us. A new directory is one file, its name in `resignation/source-names.ts` and one line here (docs/new-source.md). */
+/** Who tells us. How a directory is added: docs/new-source.md. */
 
 import type { DirectoryName } from "../resignation/source-names.ts";
 import type { DeskSettings, WebhookSettings } from "../settings/by-function.ts";

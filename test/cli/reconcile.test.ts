@@ -1,12 +1,13 @@
 /** The directory compared with GenAuth: who left without our hearing of it. */
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { DynamoDBClient, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type LocalAws, startAws } from "../../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
-import { type Listening, listen, readBody, sendJson, serve } from "../../local/listen.ts";
 import { newKeys, startStack } from "../../local/stack.ts";
 import { makeFolder } from "../folder.ts";
+import { longTest } from "../long.ts";
+import { demoIds, writeCsv } from "./directory.ts";
 import { runCommand } from "./run.ts";
 
 const folder = makeFolder();
@@ -29,18 +30,10 @@ afterAll(async () => {
   await Promise.all([aws.close(), genauth.close()]);
 });
 
-const reconcile = (args: string[], more?: { timeoutMs?: number; signal?: AbortSignal }) =>
-  runCommand("reconcile", [...args, "--genauth", genauth.url, "--url", stack.url], { LOCAL_KEYS: keysFile }, more);
+const reconcile = (args: string[]) =>
+  runCommand("reconcile", [...args, "--genauth", genauth.url, "--url", stack.url], { LOCAL_KEYS: keysFile });
 
-function csv(name: string, ids: Iterable<string>, header = "name,userIdInIdp"): string {
-  const file = `${folder}/${name}.csv`;
-  writeFileSync(file, `\uFEFF${header}\r\n${[...ids].map((id) => `"Somebody, ${id}",${id}`).join("\r\n")}\r\n`);
-  return file;
-}
-
-const demoIds = (from: number, to = 500) =>
-  Array.from({ length: to - from + 1 }, (_, index) => `ou_demo_${from + index}`);
-const idsOf = (people: { syncRelation: string }[]) => people.map(({ syncRelation }) => syncRelation).sort();
+const csv = (name: string, ids: Iterable<string>, header?: string) => writeCsv(`${folder}/${name}.csv`, ids, header);
 
 test("finds who is active and gone, and who was resigned and is there, by name and age", async () => {
   genauth.setStatus("lark:ou_demo_9", "Resigned");
@@ -58,7 +51,7 @@ test("finds who is active and gone, and who was resigned and is there, by name a
   expect(genauth.calls()).toEqual([]);
 });
 
-test("proposes at most so many, once, as held: nobody is called before an operator approves", async () => {
+longTest("proposes at most so many, once, as held: nobody is called before an operator approves", async () => {
   const args = ["--from", csv("proposed", demoIds(6)), "--propose", "--limit", "3"];
   const { code, out } = await reconcile(args);
   expect(code).toBe(2);
@@ -97,41 +90,7 @@ test("a caller who is no operator proposes nobody", async () => {
   expect(err).toContain("403");
 });
 
-test("100,000 people: exactly the planted leavers", async () => {
-  genauth.addUsers(Array.from({ length: 100_000 }, (_, index) => ({ syncRelation: `wechatwork:m${index}` })));
-  const planted = [0, 17, 4_999, 50_000, 99_999].map((index) => `m${index}`);
-  const all = Array.from({ length: 100_000 }, (_, index) => `m${index}`).filter((id) => !planted.includes(id));
-  const demo = Array.from({ length: 500 }, (_, index) => `demo_${index + 1}`);
-  const file = csv("large", [...all, ...demo]);
-  const startedAt = Date.now();
-  const { code, out } = await reconcile(["--from", file, "--provider", "wechatwork", "--json"], { timeoutMs: 280_000 });
-  expect(code).toBe(2);
-  const { missing, compared } = JSON.parse(out);
-  expect(compared).toBe(100_500);
-  expect(idsOf(missing)).toEqual(planted.map((id) => `wechatwork:${id}`).sort());
-  console.log(`100,500 people compared in ${Math.round((Date.now() - startedAt) / 1000)} s`);
-}, 300_000);
-
-test("a run that was killed goes on where it was, and misses nobody", async () => {
-  const saved = ".local/reconcile-lark.json";
-  rmSync(saved, { force: true });
-  genauth.addUsers(Array.from({ length: 20_000 }, (_, index) => ({ syncRelation: `lark:ou_${index}` })));
-  const file = csv("resumed", [
-    ...demoIds(1),
-    ...Array.from({ length: 20_000 }, (_, index) => `ou_${index}`).filter((id) => id !== "ou_3" && id !== "ou_19999"),
-  ]);
-  const killer = new AbortController();
-  const watching = setInterval(() => existsSync(saved) && killer.abort(), 20);
-  expect((await reconcile(["--from", file], { signal: killer.signal })).code).not.toBe(0);
-  clearInterval(watching);
-  const { code, out, err } = await reconcile(["--from", file, "--resume", "--json"], { timeoutMs: 100_000 });
-  expect(code).toBe(2);
-  expect(err).toMatch(/Going on at page [1-9]\d+/);
-  expect(idsOf(JSON.parse(out).missing)).toEqual(["lark:ou_19999", "lark:ou_3"]);
-  expect(existsSync(saved)).toBe(false);
-}, 120_000);
-
-test.each([
+longTest.each([
   ["an empty directory", () => ["--from", csv("empty", [])], "The directory is empty"],
   ["a file without the column", () => ["--from", csv("other", ["a"], "name,mail")], "has no column userIdInIdp"],
   [
@@ -155,7 +114,7 @@ test("a provider that nobody has is an error that names those that there are", a
 });
 
 // Before: all 500 were listed as leavers, and the first 20 proposed.
-test("a directory of other ids is refused, unless somebody says that it is so", async () => {
+longTest("a directory of other ids is refused, unless somebody says that it is so", async () => {
   const args = ["--from", csv("unions", [...demoIds(252).map((id) => `on_${id}`), ...demoIds(1, 248)])];
   const refused = await reconcile([...args, "--propose"]);
   expect([refused.code, refused.out]).toEqual([1, ""]);
@@ -164,85 +123,11 @@ test("a directory of other ids is refused, unless somebody says that it is so", 
   expect([meant.code, JSON.parse(meant.out).missing.length]).toEqual([2, 252]);
 });
 
-test("while GenAuth throttles it waits, and where the token is refused it says so", async () => {
+longTest("while GenAuth throttles it waits, and where the token is refused it says so", async () => {
   genauth.fail({ mode: "429", count: 3, path: "/api/v3/get-user-sync-relations" });
   expect((await reconcile(["--from", csv("throttled", demoIds(1))])).code).toBe(0);
   genauth.fail({ mode: "401", path: "/api/v3/list-users" });
   const { code, err } = await reconcile(["--from", csv("refused", demoIds(1))]);
   expect(code).toBe(1);
   expect(err).toContain("token_refused");
-});
-
-/** Lark's and WeCom's interfaces, as far as a list of people goes, in pages. */
-async function startVendors(ids: readonly string[]): Promise<Listening> {
-  const half = Math.ceil(ids.length / 2);
-  const pages = [ids.slice(0, half), ids.slice(half)];
-  const server = serve(async (request, response) => {
-    const url = new URL(request.url ?? "/", "http://vendor");
-    const body = JSON.parse((await readBody(request))?.toString() || "{}");
-    const token = url.searchParams.get("page_token") ?? body.cursor;
-    const page = pages[token ? 1 : 0] ?? [];
-    const more = !token;
-    switch (url.pathname) {
-      case "/open-apis/auth/v3/tenant_access_token/internal":
-        return sendJson(response, 200, { code: 0, tenant_access_token: "t", expire: 7200 });
-      case "/open-apis/contact/v3/departments/0/children":
-        return sendJson(response, 200, { code: 0, data: { has_more: false, items: [{ open_department_id: "od-1" }] } });
-      case "/open-apis/contact/v3/users/find_by_department": {
-        if (url.searchParams.get("department_id") === "0")
-          return sendJson(response, 200, { code: 0, data: { has_more: false } });
-        const items = page.map((id) => ({
-          open_id: id,
-          union_id: `on_${id}`,
-          status: { is_resigned: id === "ou_demo_5" },
-        }));
-        return sendJson(response, 200, { code: 0, data: { has_more: more, page_token: "2", items } });
-      }
-      case "/cgi-bin/gettoken":
-        if (url.searchParams.get("corpsecret") !== "s")
-          return sendJson(response, 200, { errcode: 40001, errmsg: "invalid" });
-        return sendJson(response, 200, { errcode: 0, access_token: "t" });
-      case "/cgi-bin/user/list_id": {
-        const dept_user = page.map((userid) => ({ userid, department: 1 }));
-        return sendJson(response, 200, { errcode: 0, dept_user, ...(more && { next_cursor: "2" }) });
-      }
-      default:
-        return sendJson(response, 404, {});
-    }
-  });
-  return listen(server, 0);
-}
-
-function credentials(content: object): string {
-  writeFileSync(`${folder}/credentials.json`, JSON.stringify(content));
-  return `${folder}/credentials.json`;
-}
-
-test("asks Lark itself, all pages of all departments; who is resigned there is gone", async () => {
-  const vendor = await startVendors(demoIds(2));
-  const args = [
-    "--from",
-    "lark",
-    "--host",
-    vendor.url,
-    "--credentials",
-    credentials({ appId: "a", appSecret: "s" }),
-    "--json",
-  ];
-  const { code, out, err } = await reconcile(args);
-  expect([code, err]).toEqual([2, expect.stringContaining("498 people")]);
-  expect(idsOf(JSON.parse(out).missing)).toEqual(["lark:ou_demo_1", "lark:ou_demo_5"]);
-  expect((await reconcile([...args, "--id-field", "user_id"])).err).toContain("Lark gives no user_id");
-  await vendor.close();
-});
-
-test("asks WeCom itself", async () => {
-  const vendor = await startVendors(Array.from({ length: 499 }, (_, index) => `demo_${index + 2}`));
-  const given = (secret: string) => credentials({ corpId: "ww", secret });
-  const args = ["--from", "wechatwork", "--provider", "wechatwork", "--host", vendor.url, "--json", "--credentials"];
-  const { code, out } = await reconcile([...args, given("s")]);
-  expect(code).toBe(2);
-  expect(idsOf(JSON.parse(out).missing)).toEqual(["wechatwork:demo_1"]);
-  expect((await reconcile([...args, given("wrong")])).err).toContain("WeCom refuses to list members: 40001 invalid");
-  await vendor.close();
 });

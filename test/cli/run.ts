@@ -7,7 +7,8 @@ export function runCommand(
   environment: Record<string, string> = {},
   { timeoutMs = 25_000, signal }: { timeoutMs?: number; signal?: AbortSignal } = {},
 ): Promise<{ code: number; out: string; err: string }> {
-  const env = { PATH: process.env.PATH, HOME: process.env.HOME, NO_COLOR: "1", ...environment };
+  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
+  const env = { PATH, HOME, NODE_COMPILE_CACHE, NO_COLOR: "1", ...environment };
   const options = {
     env,
     timeout: timeoutMs,

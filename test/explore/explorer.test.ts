@@ -1,71 +1,9 @@
-/** Small worlds, explored with the project's own rules and with wrong ones. `explore.ts` explores millions of states. */
-import { describe, expect, test } from "vitest";
-import { explore, setupOf, walk } from "./explorer.ts";
-import { mutants } from "./mutants.ts";
-import { notice } from "./notice.ts";
-import { scenarios } from "./scenarios.ts";
-import type { Scenario } from "./state.ts";
+/** The first states of each world. More of them: explorer.long.test.ts. */
+import { testExplorer } from "./tests.ts";
 
-const most = 500;
-/** Explored as a whole. */
-const mostOfSmall = 2_500;
-
-const tell = ({ what, story }: { what: string; story: readonly string[] }) => [what, ...story].join("\n    ");
-
-describe("the project's own rules", () => {
-  test.each(scenarios)("keep every invariant: $name", (scenario) => {
-    for (const graceDays of [0, 1] as const) {
-      const setup = setupOf(scenario, graceDays);
-      const { found } = explore(setup, scenario.name.endsWith("small") ? mostOfSmall : most);
-      expect(found.map(tell)).toEqual([]);
-    }
-  });
-
-  test("bring everything to rest that happens by chance", () => {
-    const budget = {
-      crash: 2,
-      lose: 2,
-      refuseLook: 1,
-      busyLook: 1,
-      refuse: 1,
-      busy: 1,
-      hand: 2,
-      cancel: 1,
-      approve: 3,
-    };
-    const all: Scenario = { name: "all", tells: ["LRL", "LR"], budget, hands: ["deactivates", "deletes", "resigns"] };
-    for (const graceDays of [0, 1] as const) {
-      const setup = setupOf(all, graceDays);
-      const { found, atRest } = walk(setup, 40, 20261124);
-      expect(found.map(tell)).toEqual([]);
-      expect(atRest).toBeGreaterThan(100);
-    }
-  });
-});
-
-describe("the explorer", () => {
-  const [small] = scenarios.filter(({ name }) => name === "suspended by hand meanwhile");
-
-  test("explores alike twice", () => {
-    const once = explore(setupOf(small as Scenario, 1), 5_000);
-    expect(explore(setupOf(small as Scenario, 1), 5_000)).toEqual(once);
-    expect(once.isComplete).toBe(true);
-    expect(once.atRest).toBeGreaterThan(100);
-  });
-
-  test.each([
-    "calls blind where a call is in doubt",
-    "holds what is called off where nobody may look",
-    "takes no place at the returns' brake",
-    "gives nothing back",
-    "its day is not waited for",
-    "a gate is not asked",
-    "joins without being written in for",
-    "resigns before the day",
-    "nobody may look, so nobody is there",
-    "takes no place at the brake",
-  ])("notices a wrong row: %s", (what) => {
-    const found = mutants.filter((one) => one.what === what).map((mutant) => notice(mutant, 6_000));
-    expect(found).toEqual([expect.objectContaining({ story: expect.anything() })]);
-  });
+testExplorer({
+  most: 100,
+  mostOfSmall: 500,
+  walks: 10,
+  wrongRows: ["calls blind where a call is in doubt", "resigns before the day", "nobody may look, so nobody is there"],
 });

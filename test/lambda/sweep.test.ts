@@ -38,7 +38,7 @@ const sweep = (at = now, changes: Partial<Ledger> = {}) =>
   createSweep({
     ledger: { ...ledger, ...changes },
     queue: { send: async (id) => void queued.push(id) },
-    notices: { send: async () => {} },
+    notices: { sendTogether: async () => {} },
     settings: settings(),
     log: createLog("sweep", (line) => lines.push(JSON.parse(line))),
     now: () => at,

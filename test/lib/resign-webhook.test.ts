@@ -65,8 +65,8 @@ test("each function may do what it does, and nothing else", () => {
       ],
     ],
     Notifier: [
-      ...["dynamodb:GetItem", ...logs, "secretsmanager:GetSecretValue", "sqs:ChangeMessageVisibility"],
-      ...["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"],
+      ...["dynamodb:GetItem", ...logs, "secretsmanager:GetSecretValue"],
+      ...["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
     ],
     Sweep: [
       ...["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"],
@@ -131,6 +131,27 @@ test("queues are encrypted, over TLS alone, with dead letters, and no filter dro
   });
 });
 
+test("a notice is tried eight times; then it is a dead letter, and the alarm looks at those", () => {
+  const [[deadLetters] = []] = Object.entries(template.findResources("AWS::SQS::Queue")).filter(([id]) =>
+    id.includes("NoticesDeadLetters"),
+  );
+  const getAtt = (name: string) => ({ "Fn::GetAtt": [deadLetters, name] });
+  template.hasResourceProperties("AWS::SQS::Queue", {
+    RedrivePolicy: { deadLetterTargetArn: getAtt("Arn"), maxReceiveCount: 8 },
+  });
+  template.hasResourceProperties("AWS::CloudWatch::Alarm", {
+    AlarmDescription: Match.stringLikeRegexp("runbook.md#noticefailed"),
+    MetricName: "ApproximateNumberOfMessagesVisible",
+    Dimensions: [{ Name: "QueueName", Value: getAtt("QueueName") }],
+    Threshold: 1,
+  });
+  template.hasResourceProperties("AWS::Lambda::EventSourceMapping", {
+    BatchSize: 400,
+    FunctionResponseTypes: ["ReportBatchItemFailures"],
+    MaximumBatchingWindowInSeconds: 20,
+  });
+});
+
 test("the API has exactly the routes that the sources have", () => {
   const routes = Object.values(template.findResources("AWS::ApiGatewayV2::Route")).map(
     ({ Properties }) => Properties.RouteKey as string,
@@ -139,6 +160,7 @@ test("the API has exactly the routes that the sources have", () => {
     "GET /quarantine",
     "GET /resignations",
     "GET /resignations/{id}",
+    "GET /stop",
     "GET /wechatwork",
     "POST /dingtalk",
     "POST /lark",
@@ -150,6 +172,8 @@ test("the API has exactly the routes that the sources have", () => {
     "POST /resignations/{id}/retry",
     "POST /slack/commands",
     "POST /slack/interactions",
+    "POST /start",
+    "POST /stop",
     "POST /wechatwork",
   ]);
   template.hasResourceProperties("AWS::ApiGatewayV2::Stage", {

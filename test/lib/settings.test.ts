@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { abouts } from "../../lambda/settings/settings.ts";
-import { parseSettings } from "../../lib/settings.ts";
+import { parseLocalSettings, parseSettings } from "../../lib/settings.ts";
 import { warningsOf } from "../../lib/warnings.ts";
 
 const genauth = { host: "https://api.genauth.ai", userPoolId: "pool" };
@@ -18,7 +18,6 @@ test("everything but genauth has a default", () => {
     genauth: { ...genauth, settleSeconds: 30 },
     lark: { provider: "lark", userIdField: "open_id", strictTimestamp: true },
     wechatwork: {},
-    forwardToPrivate: false,
     allowedProviders: ["lark", "lark-international", "wechatwork"],
     operators: { api: [], slack: [] },
     slack: { command: "/resign", replyHosts: ["hooks.slack.com", "hooks.slack-gov.com"], secondOperator: false },
@@ -131,7 +130,24 @@ describe("a wrong setting is named, with what is wrong", () => {
     [{ genauth, lark: { forwardTo: "http://sync.example.com" } }, "resignWebhook.lark.forwardTo: must be https://…"],
     // Before: "Invalid URL", and nothing of where.
     [{ genauth, lark: { forwardTo: "sync.example.com" } }, "resignWebhook.lark.forwardTo: must be https://…"],
-    [{ genauth, lark: { forwardTo: "https://10.0.0.1/hook" } }, "resignWebhook.lark.forwardTo: is a private address"],
+    ...[
+      ...["https://10.0.0.1/hook", "https://8.8.8.8", "https://127.1", "https://0x7f000001/", "https://2130706433"],
+      ...["https://[::1]:8443/x", "https://[2001:db8::1]/", "https://localhost:8443/lark", "https://LocalHost."],
+      ...["https://a.localhost/", "https://intranet/lark", "https://intranet./lark", "http://127.0.0.1:3000/lark"],
+    ].flatMap((forwardTo): [object, string][] => [
+      [{ genauth, lark: { forwardTo } }, "resignWebhook.lark.forwardTo: must be https://… on a host's public name"],
+      [
+        { genauth, wechatwork: { forwardTo } },
+        "resignWebhook.wechatwork.forwardTo: must be https://… on a host's public",
+      ],
+    ]),
+    ...["https://hook.example.com/lark", "https://HOOK.example.com.:443/x"].map((forwardTo): [object, string] => [
+      {
+        ...{ genauth, lark: { forwardTo } },
+        domain: { name: "hook.example.com", hostedZone: { id: "Z1", name: "example.com" } },
+      },
+      "resignWebhook.lark.forwardTo: is our own address",
+    ]),
     [{ genauth, domain: { name: "hook.example.com" } }, "resignWebhook.domain: needs certificateArn, or hostedZone"],
     [{ genauth, concurrency: { resignerMax: 1 } }, "resignWebhook.concurrency.resignerMax"],
     [
@@ -178,6 +194,26 @@ describe("what leaves a safeguard practically off, or holds everybody, is warned
   ])("%j", (changes, expected) => {
     expect(warnings(changes)).toEqual([expect.stringContaining(expected)]);
   });
+});
+
+test.each([true, false])("forwardToPrivate: %s is refused with its reason", (forwardToPrivate) => {
+  expect(wrong({ genauth, forwardToPrivate })).toContain(
+    "resignWebhook.forwardToPrivate: is gone: a function reaches no private network",
+  );
+});
+
+test("a second listener may be anywhere under a public name, and on this machine for a stack that runs there", () => {
+  for (const forwardTo of [
+    "https://sync.example.com/lark?pool=1",
+    "https://sync.example.com:8443",
+    "https://飞书.cn/",
+  ]) {
+    expect(parseSettings({ genauth, lark: { forwardTo } }).lark.forwardTo).toBe(forwardTo);
+  }
+  const lark = { forwardTo: "http://127.0.0.1:3000/lark" };
+  expect(parseLocalSettings({ genauth, lark }, "mine.json").lark).toMatchObject(lark);
+  const elsewhere = { genauth, lark: { forwardTo: "http://sync.example.com/" } };
+  expect(() => parseLocalSettings(elsewhere, "mine.json")).toThrow("resignWebhook.lark.forwardTo: must be https://…");
 });
 
 test.each([true, false])("lookUp: %s is refused with its reason", (lookUp) => {

@@ -1,24 +1,14 @@
 /** What `npm run deploy:local` says where it cannot start. */
-import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { listen, serve } from "../../local/listen.ts";
 import { install, withoutMath } from "../../local/ministack.ts";
 import { runCommand } from "../cli/run.ts";
 import { makeFolder } from "../folder.ts";
+import { longTest } from "../long.ts";
 
 const folder = makeFolder();
 afterEach(() => vi.unstubAllEnvs());
-
-function hasPython(): boolean {
-  try {
-    execFileSync("python3", ["-c", "import sys, venv; sys.exit(sys.version_info < (3, 10))"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 test("an alarm on several metrics watches the first there, and everything else is as it was", () => {
   const queue = { Type: "AWS::SQS::Queue" };
@@ -54,7 +44,7 @@ test("the port is taken", async () => {
 });
 
 // Before: whatever was said, it deployed.
-test("it deploys nothing for --help, nor for what it does not know", async () => {
+longTest("it deploys nothing for --help, nor for what it does not know", async () => {
   const environment = { AWS_ENDPOINT_URL: "http://127.0.0.1:1" };
   const help = await runCommand("deploy", ["--help"], environment);
   expect([help.code, help.out]).toEqual([0, expect.stringContaining("MINISTACK_PORT")]);
@@ -68,14 +58,4 @@ test("it deploys nothing for --help, nor for what it does not know", async () =>
 test("there is no Python", () => {
   vi.stubEnv("PATH", dirname(process.execPath));
   expect(() => install(`${folder}/no-python`)).toThrow(/Python 3\.10 or later is needed.*AWS_ENDPOINT_URL/);
-});
-
-test.skipIf(!hasPython())("there is no network, and the next try begins anew", () => {
-  vi.stubEnv("PIP_NO_INDEX", "1");
-  vi.stubEnv("PIP_FIND_LINKS", folder);
-  const venv = `${folder}/no-network`;
-  for (const _ of [1, 2]) {
-    expect(() => install(venv)).toThrow(/MiniStack could not be installed \(is there a network/);
-    expect(existsSync(`${venv}/bin/ministack`)).toBe(false);
-  }
 });

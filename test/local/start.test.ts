@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { newKeys, sourceList } from "../../cli/sources/index.ts";
 import { runCommand } from "../cli/run.ts";
 import { makeFolder } from "../folder.ts";
+import { longTest } from "../long.ts";
 
 const folder = makeFolder();
 const keysFile = `${folder}/keys.json`;
@@ -25,7 +26,7 @@ describe("npm start -- --once", () => {
     expect(code).toBe(0);
   });
 
-  test("ends 1 when it is not as expected", async () => {
+  longTest("ends 1 when it is not as expected", async () => {
     const settings = `${folder}/held.json`;
     writeFileSync(settings, JSON.stringify({ protected: ["lark:*"] }));
     const { code, out } = await run("start", ["--once"], { PORT: "0", LOCAL_SETTINGS: settings });
@@ -33,7 +34,7 @@ describe("npm start -- --once", () => {
     expect(code).toBe(1);
   });
 
-  test("says what is wrong with a port, a keys file, or a settings file", async () => {
+  longTest("says what is wrong with a port, a keys file, or a settings file", async () => {
     const taken = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => taken.once("listening", resolve));
     const { port } = taken.address() as AddressInfo;

@@ -11,7 +11,8 @@ import {
 import type { Brake } from "../../lambda/departure/brake.ts";
 import { askBrake } from "../../lambda/departure/brake.ts";
 import { untimed } from "../../lambda/resignation/moment.ts";
-import { day, type Ground, hour, minute, someone, startCompany, startGround } from "./fixtures.ts";
+import { longTest } from "../long.ts";
+import { day, type Ground, hour, minute, someone, startAt, startCompany, startGround } from "./fixtures.ts";
 
 let ground: Ground;
 let company: Awaited<ReturnType<typeof startCompany>>;
@@ -21,8 +22,8 @@ beforeAll(async () => {
 afterEach(() => company?.close());
 afterAll(() => ground.close());
 
-async function start(changes: object = {}) {
-  company = await startCompany(ground, changes);
+async function start(changes: object = {}, deadlineMs?: number) {
+  company = await startCompany(ground, changes, startAt, deadlineMs);
   return company;
 }
 
@@ -171,7 +172,7 @@ describe("a look at GenAuth", () => {
   test.each(["cut", "garbage", "500", "hang"] as const)(
     "that ends as %s is no look: it is tried again",
     async (mode) => {
-      const { deliver, fail, resigned, rest, status, step } = await start();
+      const { deliver, fail, resigned, rest, status, step } = await start({}, mode === "hang" ? 300 : undefined);
       const id = await deliver();
       fail(mode, "look", { count: 1 });
       await step(1);
@@ -261,7 +262,7 @@ test("a departure of the year 2099 is kept and told, and nobody is called for", 
 describe("more returns at once than may call something off", () => {
   const perHour = 20;
 
-  test("as many go through as may, and the rest are held with one alert", async () => {
+  longTest("as many go through as may, and the rest are held with one alert", async () => {
     const { back, deliver, drain, get, notices, pass } = await start({ brake: { perHour } });
     const people = Array.from({ length: 60 }, (_, n) => `${n % 2 ? "lark:ou_" : "wechatwork:"}demo_${n + 1}`);
     const ids = await Promise.all(people.map((userId) => deliver({ userId })));

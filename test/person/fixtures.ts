@@ -11,6 +11,7 @@ import { createQuarantine } from "../../lambda/intake/quarantine.ts";
 import { createLedger, type Ledger } from "../../lambda/ledger.ts";
 import { createLog } from "../../lambda/log.ts";
 import { type Act, operate } from "../../lambda/operators/operate.ts";
+import { type StopAct, stopOrStart } from "../../lambda/operators/stop.ts";
 import type { Departure } from "../../lambda/resignation/departure.ts";
 import type { Moment } from "../../lambda/resignation/moment.ts";
 import { exactly } from "../../lambda/resignation/moment.ts";
@@ -59,7 +60,7 @@ export type Instead = (parts: { ledger: Ledger; genauth: GenAuth }) => { ledger:
 let tables = 0;
 
 /** A company of its own: an empty ledger, the simulator's people, and a clock that moves only when told to. */
-export async function startCompany(ground: Ground, changes: object = {}, startsAt = startAt) {
+export async function startCompany(ground: Ground, changes: object = {}, startsAt = startAt, deadlineMs = 20_000) {
   const { clock, aws, simulator, client } = ground;
   tables += 1;
   const name = `company-${tables}`;
@@ -79,10 +80,12 @@ export async function startCompany(ground: Ground, changes: object = {}, startsA
   );
   const { userPoolId, accessKeyId, accessKeySecret } = simulatorCredentials;
   const secret = { read: async () => ({ accessKeyId, accessKeySecret }), refresh: async () => false };
-  const genauth = createGenAuth({ host: simulator.url, userPoolId, secret, now, deadlineMs: 300 });
+  const genauth = createGenAuth({ host: simulator.url, userPoolId, secret, now, deadlineMs });
 
   const notices: Notice[] = [];
-  const noticesQueue = { send: async (body: string) => void notices.push(JSON.parse(body)) };
+  const noticesQueue = {
+    sendTogether: async ([message = ""]: readonly string[]) => void notices.push(JSON.parse(message).notice),
+  };
   const buried: string[] = [];
   const delays = new Map<string, number>();
   let messages: { id: string; atMs: number; receipt: string }[] = [];
@@ -121,7 +124,7 @@ export async function startCompany(ground: Ground, changes: object = {}, startsA
   }
 
   const company = {
-    ...{ clock, now, ledger, table, genauth, simulator, notices, lines, buried },
+    ...{ clock, now, ledger, table, tableName: name, genauth, simulator, notices, lines, buried },
     /** Deployed anew, with these settings beside those of before. */
     deploy(next: object) {
       given.current = withOperators({ ...changes, ...next });
@@ -145,8 +148,15 @@ export async function startCompany(ground: Ground, changes: object = {}, startsA
     act: (name: Act["name"], id: string, more: Partial<Act> = {}) =>
       operate(parts, { name, id, caller: "ops", operator: "alice", requestId: nextName("request"), ...more }),
 
+    /** An operator stops everything, or starts it again. */
+    stopOrStart: (name: StopAct["name"], more: Partial<StopAct> = {}) =>
+      stopOrStart(parts, { name, caller: "ops", operator: "alice", requestId: nextName("request"), ...more }),
+
     /** The next messages have their turns: all that are ready at once, or so many. */
     step: (howMany: number = messages.length, instead?: Instead) => work(take(howMany), instead),
+
+    /** How many messages there are in the queue. */
+    waiting: () => messages.length,
 
     /** The messages that wait are taken in the opposite order from now on. */
     reverseQueue: () => void messages.reverse(),

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Resignation, Status } from "../../lambda/resignation/resignation.ts";
 import type { PersonStatus } from "../../local/genauth-people.ts";
+import { isLong } from "../long.ts";
 import { type Company, type Ground, minute, startCompany, startGround } from "./fixtures.ts";
 
 interface Fixture {
@@ -143,7 +144,7 @@ test("every case of the fixture is judged", () => {
   expect(Object.keys(outcomes).toSorted()).toEqual(Object.keys(fixture.cases).toSorted());
 });
 
-describe.each([0, 7])("with a grace period of %i days, at rest", (graceDays) => {
+describe.each(isLong ? [0, 7] : [7])("with a grace period of %i days, at rest", (graceDays) => {
   let company: Company;
   beforeAll(async () => {
     company = await load({ graceDays, protected: ["lark:ou_old_15"] });

@@ -35,7 +35,7 @@ export interface Outside {
   readonly sleep: (ms: number) => Promise<void>;
   readonly newOwner: () => string;
   readonly queue: { send(body: string): Promise<void>; delay(handle: string, seconds: number): Promise<void> };
-  readonly notices: { send(body: string): Promise<void> };
+  readonly notices: { sendTogether(bodies: readonly string[]): Promise<void> };
   readonly writeLog: (line: string) => void;
 }
 
@@ -69,7 +69,6 @@ export function deploy(outside: Outside, wishes: Wishes) {
   const queue = {
     ...outside.queue,
     bury: async () => {},
-    sendLater: (body: string) => outside.queue.send(body),
     sendInOrder: (body: string) => outside.queue.send(body),
   };
   return {

@@ -123,9 +123,9 @@ export async function startWorld(stage: Stage, plan: Plan) {
         }),
     },
     notices: {
-      send: (body: string) =>
+      sendTogether: ([body = ""]: readonly string[]) =>
         atGate({ part: "notices", name: "send" }, async () => {
-          const { about, id } = JSON.parse(body) as { about: string; id: string };
+          const { about, id } = (JSON.parse(body) as { notice: { about: string; id: string } }).notice;
           facts.notices.push({ about, id, seq: tickSeq() });
           if (about !== "alive") tell(`a notice: ${about}, ${label(id)}`);
         }),

@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { ageStart, closedGate, type GateSettings, isProtected, type Names } from "../../../lambda/departure/gates.ts";
+import {
+  ageMs,
+  ageStart,
+  closedGate,
+  type GateSettings,
+  isProtected,
+  type Names,
+} from "../../../lambda/departure/gates.ts";
+import { parseStop } from "../../../lambda/departure/stop.ts";
 import { type Departure, toResignation } from "../../../lambda/resignation/departure.ts";
 import { later } from "../../../lambda/resignation/moment.ts";
 import { parseResignation, type Resignation } from "../../../lambda/resignation/resignation.ts";
@@ -33,6 +41,12 @@ const nobodyElse: Names = { relations: ["lark:ou_1"] };
 const others: Names = { relations: ["lark:ou_1"], leadsTo: { genauthUserId: "u2", name: "Somebody else" } };
 const proposed = { approvalNeeded: { heldFor: "proposed", why: "Proposed by a comparison" } };
 const reverified = { approvalNeeded: { heldFor: "reverified", why: "Verified late" } };
+
+/** An item of stops that have ended, each from so many seconds ago until so many. */
+function ended(...seconds: number[]) {
+  const history = seconds.map((at, index) => ({ at: ago(at), by: "a", status: index % 2 ? "started" : "stopped" }));
+  return { since: ago(seconds.at(-2) ?? 0), startedAt: ago(seconds.at(-1) ?? 0), history };
+}
 
 const gateOf = (given: Resignation, settings = open, names = nobodyElse) => closedGate(given, names, settings, now);
 
@@ -204,6 +218,30 @@ describe("the age", () => {
     ["released too long ago", departure({ ...longAgo, ...released("stale", undefined, ago(86_401)) }), "stale"],
   ])("decides on %s", (_, given, expected) => {
     expect(gateOf(given)?.heldFor).toBe(expected);
+  });
+
+  test.each<[string, Resignation, object | undefined, number]>([
+    ["nothing was ever stopped", departure({ acceptedAt: ago(900) }, 1_000), undefined, 1_000],
+    ["all is stopped", departure({ acceptedAt: ago(900) }, 1_000), { since: ago(600) }, 400],
+    ["it came while all was stopped", departure({ acceptedAt: ago(100) }, 1_000), { since: ago(600) }, 900],
+    ["the stop has ended", departure({ acceptedAt: ago(900) }, 1_000), ended(600, 200), 600],
+    ["the stop was before it came", departure({ acceptedAt: ago(100) }, 1_000), ended(600, 200), 1_000],
+    [
+      "it was released while all was stopped",
+      departure({ acceptedAt: ago(900), ...released("brake", {}, ago(300)) }, 1_000),
+      ended(600, 200),
+      200,
+    ],
+    [
+      "there were several stops",
+      departure({ acceptedAt: ago(900) }, 1_000),
+      { ...ended(800, 700, 500, 300), since: ago(100), startedAt: undefined },
+      600,
+    ],
+    ["the stop cannot be read", departure({ acceptedAt: ago(900) }, 1_000), { since: "?" }, 1_000],
+    ["the stop is to come", departure({ acceptedAt: ago(900) }, 1_000), { since: ago(-600) }, 1_000],
+  ])("leaves out what was stopped: %s", (_, given, item, expectedSeconds) => {
+    expect(ageMs(given, now, parseStop(item as never)) / 1_000).toBe(expectedSeconds);
   });
 
   test("is judged once for each moment", () => {

@@ -13,6 +13,7 @@ import type { SyncRelation } from "../../../lambda/resignation/sync-relation.ts"
 import { simulatorCredentials, startGenAuthSimulator } from "../../../local/genauth-simulator.ts";
 import { type Listening, listen, readBody, sendJson, serve } from "../../../local/listen.ts";
 import { now } from "../../parts.ts";
+import "../../seed.ts";
 
 const simulator = await startGenAuthSimulator();
 beforeEach(() => simulator.reset());

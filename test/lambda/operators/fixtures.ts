@@ -3,6 +3,7 @@
  * lambda/operators/operate.ts, which has tests of its own (`spy: true`).
  */
 import { vi } from "vitest";
+import { parseStop, type Stop } from "../../../lambda/departure/stop.ts";
 import type { Answer } from "../../../lambda/http.ts";
 import type { Ledger } from "../../../lambda/ledger.ts";
 import type { Inquiry } from "../../../lambda/operators/inquiry.ts";
@@ -23,12 +24,14 @@ export interface Found {
   readonly problem?: Problem;
   /** The inquiry that a click settles; absent where that was done before. */
   readonly inquiry?: Inquiry;
+  /** The emergency stop, as it stands. */
+  readonly stop?: Stop;
 }
 
 /** The one thing that the work wanted, what it did besides, and its answer. */
 interface Done {
   /** `answer`: it wanted nothing. */
-  kind: "answer" | "act" | "find" | "list" | "ask" | "settle" | "count" | "reverify";
+  kind: "answer" | "act" | "stop" | "find" | "list" | "ask" | "settle" | "count" | "reverify";
   act?: Act;
   id?: string;
   query?: Parameters<typeof list>[1];
@@ -38,6 +41,8 @@ interface Done {
   state?: Inquiry["state"];
   replyUrl?: string;
   after?: string | undefined;
+  /** The emergency stop, as it is written. */
+  stop?: Stop;
   /** What became a resignation. */
   entered?: Resignation;
   /** What was queued. */
@@ -99,6 +104,12 @@ export async function run(work: Work | undefined, found: Found = {}): Promise<Do
       return found.inquiry && { ...found.inquiry, state, replyUrl };
     },
     list: async () => ({ items, unreadable: [] }),
+    readStop: async () => found.stop ?? parseStop(undefined),
+    isFirstUse: async () => true,
+    async saveStop(stop) {
+      want({ kind: "stop", stop });
+      return true;
+    },
     async enter(resignation) {
       besides.entered = resignation;
       return undefined;

@@ -129,6 +129,7 @@ test("help, and what a problem means", () => {
     "*/resign list [held|failed|…]*  who waits",
     "*/resign status <id or sync relation>*  what came of it",
     "*/resign approve|cancel|retry <id>*  decide",
+    "*/resign stop [reason]*  stop everything at once: nobody is cut off until */resign start*",
   ]);
   expect(explain(new Problem("conflict"))).toBe("The resignation's status does not allow this.");
   expect(explain(new Problem("not_found", { detail: "There is none" }))).toBe("Not found. There is none.");

@@ -1,6 +1,7 @@
 import { AwsLambdaReceiver } from "@slack/bolt";
 import { describe, expect, test, vi } from "vitest";
 import { type SignedRequest, signSlack, slackClick, slackCommand } from "../../../cli/sign.ts";
+import type { Stop } from "../../../lambda/departure/stop.ts";
 import { toInquiry } from "../../../lambda/operators/inquiry.ts";
 import { slack } from "../../../lambda/operators/slack.ts";
 import { card, decided, ephemeralNote, explain, line } from "../../../lambda/operators/slack-messages.ts";
@@ -93,6 +94,35 @@ describe("the command", () => {
       expect(await told(command, { problem })).toEqual(say(explain(problem)));
     }
   });
+
+  test("stops everything and starts it again, and says so loudly", async () => {
+    const { stop, answer, notices } = await type("/resign stop wrong people <leave>");
+    const [since, by] = [now.toISOString(), "T0/U0ALICE (slack)"];
+    expect(stop).toMatchObject({ isStopped: true, since, by, why: "wrong people <leave>" });
+    const loud = `*ALL IS STOPPED* since ${since} by ${by}: wrong people &lt;leave&gt;. Nobody is resigned`;
+    expect(JSON.parse(answer.body ?? "").text).toContain(loud);
+    expect(notices).toMatchObject([{ metric: "Stopped", level: "WARN" }]);
+    const stands = { stop: stop as Stop };
+    for (const command of ["list", "list failed", "status lark:ou_1"]) {
+      const listed = await type(`/resign ${command}`, alice, replyUrl, { items: [accepted], ...stands });
+      const { text } = JSON.parse(listed.answer.body ?? "") as { text: string };
+      expect(text.split("\n")).toEqual([expect.stringContaining(loud), line(accepted)]);
+    }
+    const started = await type("/resign start", alice, replyUrl, stands);
+    expect(started.stop).toMatchObject({ isStopped: false, startedAt: now.toISOString() });
+    expect(started.answer.body).toContain("goes on within minutes");
+    // What is not stopped is not started.
+    expect(await type("/resign START")).toMatchObject({ kind: "answer" });
+  });
+
+  test.each(["stop lark:ou_1", "start lark:ou_1", "stop res_1", "start ou_1a left"])(
+    "%s does nothing: it names one person",
+    async (text) => {
+      expect(await said(type(`/resign ${text}`))).toContain(
+        "is for everybody at once, and takes no id: nothing was done",
+      );
+    },
+  );
 
   test("may have white space in it, and a reason of 500 characters", async () => {
     expect(await type("/resign   lark:ou_1   left   today ")).toMatchObject({ inquiry: { reason: "left today" } });

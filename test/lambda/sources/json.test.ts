@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { nameGivenTwice, readJson } from "../../../lambda/sources/json.ts";
+import "../../seed.ts";
 
 const json = fc.jsonValue({ maxDepth: 4 });
 

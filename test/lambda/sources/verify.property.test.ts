@@ -25,6 +25,7 @@ import { wechatwork } from "../../../lambda/sources/wechatwork.ts";
 import { readXml } from "../../../lambda/sources/wechatwork-xml.ts";
 import { newApiSecret } from "../../../local/stack.ts";
 import { gist, now, settings, toRequest } from "../../parts.ts";
+import "../../seed.ts";
 
 const secret = newApiSecret();
 const encodingAesKey = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
