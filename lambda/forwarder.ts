@@ -1,10 +1,10 @@
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import type * as z from "zod/mini";
 import { atFirstCall, connectGround, connectQueue, type Site } from "./aws/connect.ts";
-import type { Queue } from "./aws/queue.ts";
+import { comeSoon, type Queue } from "./aws/queue.ts";
 import { post } from "./intake/delivery.ts";
 import { forwardToOf, parseForward } from "./intake/forward.ts";
-import { kindOf, type Log } from "./log.ts";
+import { kindOf, type Log, traceOf } from "./log.ts";
 import * as settingsOf from "./settings/by-function.ts";
 
 export interface ForwarderParts {
@@ -27,10 +27,18 @@ export function createForwarder({ queue, settings, log, now }: ForwarderParts) {
   return async ({ Records }: SQSEvent): Promise<SQSBatchResponse> => {
     const failed: string[] = [];
     for (const record of Records) {
-      if (failed.length > 0 || !(await deliver(record))) failed.push(record.messageId);
+      if (failed.length > 0 || !(await deliver(record).catch((error) => giveBack(record, error)))) {
+        failed.push(record.messageId);
+      }
     }
     return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
   };
+
+  async function giveBack(record: SQSRecord, error: unknown): Promise<false> {
+    log.count("WorkFailed", "A request could not be passed on; it comes again in a minute", traceOf(error), "ERROR");
+    await comeSoon(queue, record);
+    return false;
+  }
 
   /** Whether the message needs no further try. */
   async function deliver({ body, attributes, receiptHandle }: SQSRecord): Promise<boolean> {

@@ -13,7 +13,6 @@ export type Metric =
   | "OtherTenant"
   | "OddEvent"
   | "StartedFailing"
-  | "Silent"
   | "WrongMapping"
   | "KeysNotFilledIn"
   | "Unavailable"
@@ -32,10 +31,11 @@ export type Metric =
   | "Forwarded"
   | "ForwardFailed"
   | "Swept"
+  | "Heartbeat"
+  | "WorkFailed"
   | "Stopped"
   | "Started"
   | "ClockDrift"
-  | "HeldTooLong"
   | "BackAfterResigned"
   | "NotGivenBack"
   | "SessionsLeft"
@@ -44,10 +44,14 @@ export type Metric =
 /** What is measured beside a count. */
 export type Measure =
   | "SinceEventSeconds"
-  | "HeldWaiting"
+  | "ForwardAgeSeconds"
+  | "OpenWaiting"
   | "OldestOpenSeconds"
+  | "HeldWaiting"
+  | "OldestHeldSeconds"
   | "StoppedSeconds"
-  | "ForwardAgeSeconds";
+  | "FailedWaiting"
+  | "SilentSources";
 
 export const metricNamespace = "ResignWebhook";
 
@@ -64,7 +68,13 @@ export interface Log {
   measure(measure: Measure, value: number, facts?: Facts): void;
 }
 
-export function createLog(service: string, write: (line: string) => void = toStdout, now = () => Date.now()): Log {
+/** `stack`: a dimension of every metric, so that the alarms of two stacks in one account do not hear each other. */
+export function createLog(
+  service: string,
+  write: (line: string) => void = toStdout,
+  now = () => Date.now(),
+  stack = "local",
+): Log {
   const line = (level: string, message: string, facts: Facts = {}, more: object = {}) =>
     write(
       JSON.stringify({
@@ -86,11 +96,11 @@ export function createLog(service: string, write: (line: string) => void = toStd
       line("INFO", measure, facts, embed(measure, value, measure.endsWith("Seconds") ? "Seconds" : "Count", false)),
   };
 
-  /** In all, and by source where there is one. */
+  /** In all of the stack, and by source where there is one. */
   function embed(Name: string, value: number, Unit: string, isBySource: boolean): object {
-    const Dimensions = isBySource ? [[], ["source"]] : [[]];
+    const Dimensions = isBySource ? [["Stack"], ["Stack", "source"]] : [["Stack"]];
     const metrics = { Namespace: metricNamespace, Dimensions, Metrics: [{ Name, Unit }] };
-    return { [Name]: value, _aws: { Timestamp: now(), CloudWatchMetrics: [metrics] } };
+    return { [Name]: value, Stack: stack, _aws: { Timestamp: now(), CloudWatchMetrics: [metrics] } };
   }
 }
 

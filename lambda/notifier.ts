@@ -35,7 +35,7 @@ const atOnce = 20;
 export function createNotifier({ ledger, queue, targets, settings, log, now }: NotifierParts) {
   return async ({ Records }: SQSEvent): Promise<SQSBatchResponse> => {
     const failed = await tellAll(Records).catch((error) => {
-      log.error("Notices could not be told; they come again", traceOf(error));
+      log.count("WorkFailed", "Notices could not be told; they come again", traceOf(error), "ERROR");
       return Records;
     });
     await Promise.all(failed.map(delay));
@@ -84,7 +84,10 @@ export function createNotifier({ ledger, queue, targets, settings, log, now }: N
       try {
         known.set(id, await ledger.get(id));
       } catch (error) {
-        if (!isUnreadable(error)) return log.error("A notice comes again: the ledger did not answer", traceOf(error));
+        if (!isUnreadable(error)) {
+          const message = "A notice comes again: the ledger did not answer";
+          return log.count("WorkFailed", message, traceOf(error), "ERROR");
+        }
         countUnreadable(log, id);
         known.set(id, undefined);
       }

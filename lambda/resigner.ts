@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { atFirstCall, connectGround, connectQueue, connectSecret, connectTable, type Site } from "./aws/connect.ts";
-import type { Queue } from "./aws/queue.ts";
+import { comeSoon, type Queue } from "./aws/queue.ts";
 import { runRelation } from "./departure/relation.ts";
 import { runSessions } from "./departure/sessions.ts";
 import { createTurn, type Next, type TurnParts } from "./departure/turn.ts";
@@ -28,18 +28,21 @@ export function createResigner(parts: ResignerParts) {
   };
 
   /** Returns the message's id if the message has to come again. */
-  async function handleMessage({ body: id, messageId, receiptHandle }: SQSRecord): Promise<string | undefined> {
+  async function handleMessage(record: SQSRecord): Promise<string | undefined> {
+    const { body: id, messageId } = record;
     try {
       const next = await handle(id);
       if (next === "done") return undefined;
-      await queue.delay(receiptHandle, next.inSeconds);
+      await queue.delay(record.receiptHandle, next.inSeconds);
     } catch (error) {
       if (isUnreadable(error)) {
         // Another try at once would fail as well: the sweep queues the item again for as long as it is due.
         countUnreadable(log, id);
         return undefined;
       }
-      log.error("A message could not be worked on; it comes again", { ...nameOf(id), ...traceOf(error) });
+      const facts = { ...nameOf(id), ...traceOf(error) };
+      log.count("WorkFailed", "A message could not be worked on; it comes again in a minute", facts, "ERROR");
+      await comeSoon(queue, record);
     }
     return messageId;
   }

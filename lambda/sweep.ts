@@ -5,7 +5,7 @@ import type { Position } from "./aws/resignations.ts";
 import { type Stop, stopId, stoppedMs } from "./departure/stop.ts";
 import { silences } from "./intake/pulse.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
-import { countUnreadable, type Log } from "./log.ts";
+import { countUnreadable, type Log, traceOf } from "./log.ts";
 import { later } from "./resignation/moment.ts";
 import { toMessages } from "./resignation/notice.ts";
 import { type Resignation, type Status, sweepAfterSeconds } from "./resignation/resignation.ts";
@@ -23,23 +23,33 @@ export interface SweepParts {
 /** Most items that one run queues; the next run, five minutes later, queues the others. */
 const maxPerRun = 1_000;
 const pageSize = 100;
-/** Most resignations of one status that are looked through. If there are more, the metrics count only these. */
+/** Most resignations of one status that are looked through. If there are more, the gauges count only the oldest. */
 const maxLookedThrough = 1_000;
-/** Alarm after one day: a person who is held still has access. */
-const heldTooLongMs = 86_400_000;
+
+/** From so long on a person who is held is named in the log: they still have access. The alarm is on as long. */
+export const heldTooLongSeconds = 86_400;
 
 /**
  * Queues everything again whose time has come: departures with nothing in flight, left by a worker that died or
  * suspended to this day; relations of which something was said; sessions and notices that are owed. It decides
- * nothing, so a message too many does no harm.
+ * nothing, so a message too many does no harm. Then it measures what waits, for the alarms: a state is still there
+ * with the next run, whichever function died before it could count an event.
  */
 export function createSweep({ ledger, queue, notices, settings, log, now }: SweepParts) {
   return async (): Promise<{ swept: number }> => {
-    const swept = await sweep();
-    const held = await watchTheHeld();
-    const stop = await watchTheStop();
-    await watchTheOpen(stop);
-    await listenForSilence(held, stop);
+    let swept = 0;
+    try {
+      swept = await sweep();
+      const held = await watchTheHeld();
+      const stop = await watchTheStop();
+      await watchTheOpen(stop);
+      await watchTheFailed();
+      await listenForSilence(held, stop);
+      log.count("Heartbeat", "The sweep came to its end", { swept });
+    } catch (error) {
+      // Not thrown: Lambda would log the error's text. The next run is in five minutes, and no heartbeat is an alarm.
+      log.count("WorkFailed", "The sweep did not come to its end", traceOf(error), "ERROR");
+    }
     return { swept };
   };
 
@@ -76,6 +86,7 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
       found.push(...page.items);
       after = page.next;
     } while (after && found.length < maxLookedThrough);
+    if (after) log.warn("There are more of a status than are looked through: the gauges count the oldest", { status });
     return found;
   }
 
@@ -91,8 +102,8 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
   }
 
   /**
-   * Measures how long the oldest open departure has waited: GenAuth may be away, or refuse the token. The time in which
-   * all was stopped does not count.
+   * Measures how many departures wait for us, and how long the oldest has: GenAuth may be away, or refuse the token.
+   * The time in which all was stopped does not count.
    */
   async function watchTheOpen(stop: Stop): Promise<void> {
     const open: Resignation[] = [];
@@ -101,21 +112,28 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     const nowMs = now().getTime();
     // A departure whose day is to come has an age below zero.
     const ages = open.map((one) => (nowMs - openSince(one) - stoppedMs(stop, openSince(one), nowMs)) / 1_000);
+    log.measure("OpenWaiting", ages.filter((seconds) => seconds >= 0).length);
     log.measure("OldestOpenSeconds", Math.round(Math.max(0, ...ages)));
   }
 
-  /** Measures and returns how many departures wait for an operator. */
+  /** Measures how many departures failed, and neither were tried again nor cancelled by an operator. */
+  async function watchTheFailed(): Promise<void> {
+    log.measure("FailedWaiting", (await allOf("failed")).length);
+  }
+
+  /** Measures and returns how many departures wait for an operator; measures how long the longest has. */
   async function watchTheHeld(): Promise<number> {
     const items = await allOf("held");
     log.measure("HeldWaiting", items.length);
     // Counted from the last hold: a departure may have been approved and held again.
     const since = items.flatMap(({ id, history }) => {
       const heldAt = history.findLast(({ status }) => status === "held")?.at;
-      return heldAt === undefined ? [] : [{ id, heldMs: now().getTime() - Date.parse(heldAt) }];
+      return heldAt === undefined ? [] : [{ id, seconds: (now().getTime() - Date.parse(heldAt)) / 1_000 }];
     });
-    const [longest] = since.toSorted((one, other) => other.heldMs - one.heldMs);
-    if (longest && longest.heldMs >= heldTooLongMs) {
-      log.count("HeldTooLong", "A departure has been held for more than a day", { id: longest.id }, "ERROR");
+    const [longest] = since.toSorted((one, other) => other.seconds - one.seconds);
+    log.measure("OldestHeldSeconds", Math.round(Math.max(0, longest?.seconds ?? 0)));
+    if (longest && longest.seconds >= heldTooLongSeconds) {
+      log.error("A departure has been held for more than a day", { id: longest.id });
     }
     return items.length;
   }
@@ -123,10 +141,11 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
   /** Says which source is silent for too long: an event that never came is in no log. Once a week: that all is alive. */
   async function listenForSilence(held: number, stop: Stop): Promise<void> {
     const lives = await silences(ledger, log, now());
-    for (const { source, days } of lives) {
-      if (settings.silenceDays === 0 || days < settings.silenceDays) continue;
+    const silent = lives.filter(({ days }) => settings.silenceDays > 0 && days >= settings.silenceDays);
+    log.measure("SilentSources", silent.length);
+    for (const { source, days } of silent) {
       const message = "A source that is on has sent nothing for a long time: is its subscription still on?";
-      log.count("Silent", message, { source, days: Math.floor(days) }, "ERROR");
+      log.error(message, { source, days: Math.floor(days) });
     }
     const week = mondayOf(now());
     const isTold = settings.notices.about.includes("alive");

@@ -1,4 +1,4 @@
-import { Aws, Fn } from "aws-cdk-lib";
+import { Aws, Fn, Stack } from "aws-cdk-lib";
 import { AccessLogFormat } from "aws-cdk-lib/aws-apigateway";
 import {
   CfnIntegration,
@@ -13,11 +13,13 @@ import {
 } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
 import { Certificate, CertificateValidation } from "aws-cdk-lib/aws-certificatemanager";
+import { type IMetric, Metric } from "aws-cdk-lib/aws-cloudwatch";
 import { CfnPermission } from "aws-cdk-lib/aws-lambda";
-import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
+import { FilterPattern, LogGroup, MetricFilter, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import { ARecord, HostedZone, RecordTarget } from "aws-cdk-lib/aws-route53";
 import { ApiGatewayv2DomainProperties } from "aws-cdk-lib/aws-route53-targets";
 import type { Construct } from "constructs";
+import { metricNamespace } from "../lambda/log.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { LiveFunction } from "./live-function.ts";
 import { keptOnceMade } from "./parts.ts";
@@ -30,12 +32,16 @@ export interface Routes {
   readonly isApart?: boolean;
 }
 
-/** The API that senders call: the routes of the two functions and no other. Each request's signature authorises it. */
+/**
+ * The API that senders call: the routes of the two functions and no other. Each request's signature authorises it.
+ * `turnedAway` counts what never reaches a function: 429 on any route, and 413 on a directory's.
+ */
 export function createApi(
   scope: Construct,
   functions: readonly Routes[],
+  directoryRoutes: readonly string[],
   { domain, throttle, logRetentionDays }: Settings,
-): { api: HttpApi; url: string; domainTarget: string | undefined } {
+): { api: HttpApi; url: string; domainTarget: string | undefined; turnedAway: IMetric } {
   const api = new HttpApi(scope, "Api", {
     createDefaultStage: false,
     // Until every console has the new address, the former one still takes departures.
@@ -60,7 +66,7 @@ export function createApi(
     throttle: { rateLimit: throttle.ratePerSecond, burstLimit: throttle.burst },
     accessLogSettings: {
       destination: new LogGroupLogDestination(accessLogs),
-      format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
+      format: AccessLogFormat.custom(JSON.stringify({ stack: Stack.of(scope).stackName, ...accessLogFields })),
     },
     ...(domainName && { domainMapping: { domainName } }),
   });
@@ -72,6 +78,7 @@ export function createApi(
   stage.node.addDependency(...resources);
   return {
     api,
+    turnedAway: countTurnedAway(accessLogs, directoryRoutes),
     url: domain ? `https://${domain.name}` : stage.url.replace(/\/$/, ""),
     domainTarget: domainName?.regionalDomainName,
   };
@@ -115,6 +122,24 @@ function createDomain(
     new ARecord(scope, "DomainRecord", { zone, recordName: `${name}.`, target });
   }
   return domainName;
+}
+
+/** AWS counts no status by itself, and neither request is in a function's log. */
+function countTurnedAway(accessLogs: LogGroup, directoryRoutes: readonly string[]): IMetric {
+  const is = (field: string, value: string) => FilterPattern.stringValue(`$.${field}`, "=", value);
+  const metricName = "TurnedAway";
+  new MetricFilter(accessLogs, metricName, {
+    logGroup: accessLogs,
+    filterPattern: FilterPattern.any(
+      is("status", "429"),
+      FilterPattern.all(is("status", "413"), FilterPattern.any(...directoryRoutes.map((route) => is("route", route)))),
+    ),
+    metricNamespace,
+    metricName,
+    dimensions: { Stack: "$.stack" },
+  });
+  const { stackName } = Stack.of(accessLogs);
+  return new Metric({ namespace: metricNamespace, metricName, statistic: "Sum", dimensionsMap: { Stack: stackName } });
 }
 
 const accessLogFields = {

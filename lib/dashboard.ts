@@ -1,6 +1,8 @@
-import { Duration } from "aws-cdk-lib";
+import { Duration, Stack } from "aws-cdk-lib";
 import type { HttpApi } from "aws-cdk-lib/aws-apigatewayv2";
 import {
+  type Alarm,
+  AlarmStatusWidget,
   Dashboard as CloudWatchDashboard,
   GraphWidget,
   type IMetric,
@@ -18,12 +20,14 @@ export interface DashboardProps {
   readonly queue: Queue;
   readonly deadLetters: Queue;
   readonly functions: Readonly<Record<string, LambdaFunction>>;
+  readonly alarms: readonly Alarm[];
 }
 
 /** For operators: how many people left today, how fast they were resigned, and how many departures wait. */
 export class Dashboard extends Construct {
-  constructor(scope: Construct, id: string, { api, queue, deadLetters, functions }: DashboardProps) {
+  constructor(scope: Construct, id: string, { api, queue, deadLetters, functions, alarms }: DashboardProps) {
     super(scope, id);
+    const { counted, measured } = metricsOf(Stack.of(this).stackName);
     const dashboard = new CloudWatchDashboard(this, "Dashboard", { defaultInterval: Duration.days(1) });
     const outcomes: MetricName[] = ["Resigned", "Suspended", "Held", "NotFound", "Duplicate", "Failed"];
     dashboard.addWidgets(
@@ -33,6 +37,7 @@ export class Dashboard extends Construct {
         metrics: (["Accepted", ...outcomes] as const).map((name) => counted(name, Duration.days(1))),
       }),
     );
+    dashboard.addWidgets(new AlarmStatusWidget({ title: "Alarms", width: 24, height: 3, alarms: [...alarms] }));
     dashboard.addWidgets(
       graph(
         "Left, by source",
@@ -49,11 +54,14 @@ export class Dashboard extends Construct {
     );
     dashboard.addWidgets(
       graph("What waits", [
-        measured("HeldWaiting", "Maximum"),
+        ...(["OpenWaiting", "HeldWaiting", "FailedWaiting"] as const).map((name) => measured(name, "Maximum")),
         queue.metricApproximateNumberOfMessagesVisible({ label: "in the queue" }),
         deadLetters.metricApproximateNumberOfMessagesVisible({ label: "dead letters" }),
       ]),
-      graph("Oldest that waits for us, seconds", [measured("OldestOpenSeconds", "Maximum")]),
+      graph("Oldest that waits for us, and for an operator, seconds", [
+        measured("OldestOpenSeconds", "Maximum"),
+        measured("OldestHeldSeconds", "Maximum"),
+      ]),
       graph(
         "Refused, by source",
         [...directoryNames, "api"].map((source) => counted("Refused", hour, source)),
@@ -67,6 +75,10 @@ export class Dashboard extends Construct {
       ),
       graph("GenAuth", [counted("Retried", hour), counted("TokenRefused", hour), counted("Unconfirmed", hour)]),
     );
+    dashboard.addWidgets(
+      graph("The sweep", [counted("Heartbeat", hour), counted("WorkFailed", hour)]),
+      graph("Sources silent for too long", [measured("SilentSources", "Maximum")]),
+    );
   }
 }
 
@@ -74,15 +86,24 @@ const hour = Duration.hours(1);
 
 const graph = (title: string, left: IMetric[]) => new GraphWidget({ title, left, width: 8 });
 
-const counted = (metricName: MetricName, period: Duration, source?: string) =>
-  new Metric({
-    namespace: metricNamespace,
-    metricName,
-    period,
-    statistic: "Sum",
-    label: source ?? metricName,
-    ...(source && { dimensionsMap: { source } }),
-  });
+/** The metrics of one stack. */
+const metricsOf = (stackName: string) => ({
+  counted: (metricName: MetricName, period: Duration, source?: string) =>
+    new Metric({
+      namespace: metricNamespace,
+      metricName,
+      period,
+      statistic: "Sum",
+      label: source ?? metricName,
+      dimensionsMap: { Stack: stackName, ...(source && { source }) },
+    }),
 
-const measured = (metricName: Measure, statistic: string) =>
-  new Metric({ namespace: metricNamespace, metricName, statistic, label: `${metricName} ${statistic}` });
+  measured: (metricName: Measure, statistic: string) =>
+    new Metric({
+      namespace: metricNamespace,
+      metricName,
+      statistic,
+      label: `${metricName} ${statistic}`,
+      dimensionsMap: { Stack: stackName },
+    }),
+});

@@ -130,7 +130,7 @@ export function partsOf(scope: Construct, settings: Settings) {
         ...(reserved > 0 && { reservedConcurrentExecutions: reserved }),
         provisioned,
         ...(xRay && { tracing: Tracing.ACTIVE }),
-        environment,
+        environment: { ...environment, STACK_NAME: Stack.of(scope).stackName },
         role,
         logGroup,
       });
@@ -181,7 +181,8 @@ export function partsOf(scope: Construct, settings: Settings) {
       new CfnSchedule(scope, "SweepSchedule", {
         scheduleExpression: schedule,
         flexibleTimeWindow: { mode: "OFF" },
-        target: { arn: live.functionArn, roleArn: role.roleArn },
+        // The next run comes anyway: by its default the scheduler repeats for a day, and all of it at once.
+        target: { arn: live.functionArn, roleArn: role.roleArn, retryPolicy: { maximumRetryAttempts: 0 } },
       });
     },
   };

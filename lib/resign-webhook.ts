@@ -146,12 +146,13 @@ export class ResignWebhook extends Construct {
     allow(this.sweep, ["sqs:SendMessage"], this.queue.queueArn, this.notices.queueArn);
     runEvery("rate(5 minutes)", this.sweep);
 
-    const { api, url, domainTarget } = createApi(
+    const { api, url, domainTarget, turnedAway } = createApi(
       this,
       [
         { target: this.webhook, routes: webhookRoutes.keys(), isApart: true },
         { target: this.desk, routes: deskRoutes.keys() },
       ],
+      [...webhookRoutes.keys()],
       settings,
     );
     this.url = url;
@@ -163,11 +164,14 @@ export class ResignWebhook extends Construct {
     this.alarms = new Alarms(this, "Alarms", {
       email: settings.alarmEmail,
       api,
+      turnedAway,
       deadLetters: this.deadLetters,
       noticesDeadLetters,
+      forwardsDeadLetters: forwarding?.deadLetters,
       functions,
     });
-    new Dashboard(this, "Dashboard", { api, queue: this.queue, deadLetters: this.deadLetters, functions });
+    const shown = { queue: this.queue, deadLetters: this.deadLetters, alarms: this.alarms.all };
+    new Dashboard(this, "Dashboard", { api, functions, ...shown });
 
     for (const [index, message] of warningsOf(settings).entries()) {
       Annotations.of(this).addWarningV2(`settings-${index}`, message);
@@ -190,7 +194,7 @@ export class ResignWebhook extends Construct {
     allow(forwarder, ["sqs:ChangeMessageVisibility"], queue.queueArn);
     allow(forwarder, ["sqs:SendMessage"], deadLetters.queueArn);
     feed(forwarder, queue, { batchSize: 1 });
-    return { queue, environment, functions: { forwarder } };
+    return { queue, deadLetters, environment, functions: { forwarder } };
   }
 
   private indexArns(...names: (typeof ledgerTable)["indexes"][number]["name"][]): string[] {

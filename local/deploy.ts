@@ -6,14 +6,15 @@ import { simulatorCredentials } from "../cli/defaults.ts";
 import { folder } from "../cli/files.ts";
 import { localKeysFile, readKeys } from "../cli/keys.ts";
 import { startGenAuthSimulator } from "./genauth-simulator.ts";
-import { startMinistack } from "./ministack.ts";
+import { startMinistack, withoutMath } from "./ministack.ts";
 import { startNoticeStandIns, toLine } from "./notice-stand-ins.ts";
 import { localSettings, readLocalSettings, senderPaths, withSecondListener } from "./stack.ts";
 
 const outputsFile = `${folder}/outputs.json`;
 const keysFile = process.env.LOCAL_KEYS ?? localKeysFile;
 const logFile = `${folder}/ministack.log`;
-const synthesized = `${folder}/cdk.out`;
+const assembly = `${folder}/cdk.out`;
+const templateFile = `${assembly}/ResignWebhook.template.json`;
 
 /** `npm run deploy:local`: the real template by the real `cdk deploy`, into an AWS on this machine. */
 async function deployLocal({ once: isOnce = false }: { once?: boolean }): Promise<number> {
@@ -47,10 +48,14 @@ async function deployLocal({ once: isOnce = false }: { once?: boolean }): Promis
   console.log(`deploying into ${endpoint} …`);
   await run("cdk", ["bootstrap", "aws://000000000000/us-east-1", "--quiet"]);
   const context = ["--context", `resignWebhook=${JSON.stringify(resignWebhook)}`];
-  await run("cdk", ["synth", "--quiet", "--output", synthesized, ...context]);
+  await run("cdk", ["synth", "--quiet", "--output", assembly, ...context]);
   replaceInBundles(listenerToBe, told.secondListener);
+  if (ministack) {
+    const template = JSON.parse(readFileSync(templateFile, "utf8"));
+    writeFileSync(templateFile, JSON.stringify(withoutMath(template)));
+  }
   await run("cdk", [
-    ...["deploy", "--app", synthesized, "--all", "--require-approval", "never", "--progress", "events"],
+    ...["deploy", "--app", assembly, "--all", "--require-approval", "never", "--progress", "events"],
     ...["--outputs-file", outputsFile],
   ]);
   const outputs = (JSON.parse(readFileSync(outputsFile, "utf8")) as { ResignWebhook: Record<string, string> })
@@ -101,7 +106,7 @@ const toPublicName = (address: string) => `https://second-listener-${new URL(add
 
 /** Puts an address of this machine into the bundles, which have their settings built in. */
 function replaceInBundles(address: string, local: string): void {
-  for (const file of globSync(`${synthesized}/asset.*/index.mjs`)) {
+  for (const file of globSync(`${assembly}/asset.*/index.mjs`)) {
     writeFileSync(file, readFileSync(file, "utf8").replaceAll(address, local));
   }
 }

@@ -50,6 +50,24 @@ export async function startMinistack(port: number, writeLog: (text: string) => v
   throw new Error("MiniStack did not get ready within 30 s; see .local/ministack.log");
 }
 
+interface AlarmMetric {
+  MetricStat?: { Metric: object; Period: number; Stat: string };
+}
+
+/** MiniStack knows no metric math: there an alarm on several metrics watches the first of them. */
+export function withoutMath<T extends { Resources: object }>(template: T): T {
+  const resources = Object.entries(template.Resources).map(([id, resource]) => {
+    const { Metrics, ...others } = (resource.Properties ?? {}) as { Metrics?: AlarmMetric[] };
+    const first = Metrics?.find(({ MetricStat }) => MetricStat)?.MetricStat;
+    if (resource.Type !== "AWS::CloudWatch::Alarm" || !first) return [id, resource];
+    return [
+      id,
+      { ...resource, Properties: { ...others, ...first.Metric, Period: first.Period, Statistic: first.Stat } },
+    ];
+  });
+  return { ...template, Resources: Object.fromEntries(resources) };
+}
+
 function demandFree(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const probe = createServer();

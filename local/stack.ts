@@ -148,6 +148,7 @@ async function createResources({ aws, keys, targets = {}, ...options }: StackOpt
   aws.createQueue(deadLetters, 30);
   const environment = {
     RESIGN_SETTINGS: JSON.stringify(settings),
+    STACK_NAME: "local",
     KEYS_SECRET_ID: `${name}/keys`,
     TOKEN_SECRET_ID: `${name}/token`,
     LEDGER_TABLE: tables.ledger,

@@ -1,21 +1,31 @@
-/** The alarms watch names that are really emitted. */
-import { readdirSync, readFileSync } from "node:fs";
+/** Each alarm of the template, turned on by the state that it is about: what the real functions sent, judged as CloudWatch does. */
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { larkDeleted, send, signApi, signLark } from "../cli/sign.ts";
+import { larkDeleted, send, signApi, signLark, signWechatwork, wechatworkDeleted } from "../cli/sign.ts";
 import { openTable } from "../lambda/aws/table.ts";
 import { personId, relationId } from "../lambda/departure/people.ts";
-import { createLog } from "../lambda/log.ts";
+import { createForwarder } from "../lambda/forwarder.ts";
+import { createLog, type Metric } from "../lambda/log.ts";
+import { createNotifier } from "../lambda/notifier.ts";
+import { toMessages } from "../lambda/resignation/notice.ts";
 import { createResigner } from "../lambda/resigner.ts";
-import { counted } from "../lib/alarms.ts";
+import { createSweep } from "../lambda/sweep.ts";
+import { connectWebhook } from "../lambda/webhook.ts";
+import { type AlarmName, alarms, runbookOf } from "../lib/alarms.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import { newKeys, startStack } from "../local/stack.ts";
+import { alarmsOf, alarmsOn, type Point, pointOf, pointsOf, watchedBy } from "./alarm-states.ts";
+import { settings } from "./parts.ts";
 
 let aws: LocalAws;
 let genauth: GenAuthSimulator;
 const keys = newKeys();
 let lines: string[] = [];
+const template = alarmsOf("local");
+const minuteMs = 60_000;
+const hourMs = 3_600_000;
 
 beforeAll(async () => {
   aws = await startAws();
@@ -28,73 +38,313 @@ afterAll(async () => {
 const metrics = () =>
   new Set(lines.flatMap((line) => JSON.parse(line)._aws?.CloudWatchMetrics[0].Metrics[0].Name ?? []));
 
+/** The alarms that are on so long from now, by what the functions sent until now; `more` is what AWS itself measured. */
+const on = (inMs = 0, more: readonly Point[] = []) =>
+  alarmsOn(template, [...pointsOf(lines), ...more], Date.now() + inMs);
+
 const start = (settings: object, more: object = {}) => {
   lines = [];
   return startStack({ aws, genauth, keys, settings, writeLog: (line) => lines.push(line), ...more });
 };
+type Stack = Awaited<ReturnType<typeof start>>;
 const order = (userId: string, now?: Date) =>
   signApi({ method: "POST", path: "/resignations", body: { userId } }, keys.api.zapier, now ? { now } : {});
+const deleted = (id: string) => larkDeleted({ open_id: id }, { token: keys.lark.verificationToken });
+const lark = (id: string) => signLark(deleted(id), keys.lark);
+const act = (id: unknown, name: string) =>
+  signApi({ method: "POST", path: `/resignations/${id}/${name}`, body: { operator: "alice" } }, keys.api.ops);
 
-test("every alarm's metric is counted somewhere in the functions", () => {
-  const files = readdirSync("lambda", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
-  const code = files.map((file) => readFileSync(`lambda/${file}`, "utf8"));
-  const text = code.join("\n");
-  for (const name of Object.keys(counted)) {
-    expect([name, new RegExp(`count\\(\\s*"${name}"|metric: "${name}"`).test(text)]).toEqual([name, true]);
-  }
+/** The sweep as it would run so long from now; what was sent before it is forgotten. */
+async function sweepIn(stack: Stack, inMs: number): Promise<string[]> {
+  const now = () => Date.now() + inMs;
+  lines = [];
+  await createSweep({
+    ledger: stack.ledger,
+    queue: { send: async () => {} },
+    notices: { sendTogether: async () => {} },
+    settings: settings(),
+    log: createLog("sweep", (line) => lines.push(line), now, "local"),
+    now: () => new Date(now()),
+  })();
+  return on(inMs);
+}
+
+describe("the template", () => {
+  const all = Object.entries(template);
+
+  test("has no more than fourteen alarms, each of ten metrics at the most", () => {
+    expect(all.length).toBeLessThanOrEqual(14);
+    for (const [name, alarm] of all) expect([name, watchedBy(alarm).length <= 10]).toEqual([name, true]);
+  });
+
+  test.each(all)(
+    "says of %s how soon to act, what is behind it and what to do; and tells when it is over",
+    (name, alarm) => {
+      const { severity, counts = {}, gauges = {} } = alarms[name as AlarmName];
+      expect(alarm.AlarmName).toBe(`local-${severity}-${name}`);
+      expect(alarm.AlarmDescription).toMatch(
+        /^\[(urgent|today|week)\] .{30,} Runbook: (https:.*\/)?docs\/runbook\.md#[a-z-]+$/,
+      );
+      for (const metric of Object.keys({ ...counts, ...gauges })) expect(alarm.AlarmDescription).toContain(metric);
+      expect(alarm.AlarmDescription.length).toBeLessThan(1_024);
+      expect(alarm.OKActions).toEqual(alarm.AlarmActions);
+    },
+  );
+
+  test("names the runbook by its address where the package has one", () => {
+    const repository = { url: "git+https://github.com/acme/resign.git" };
+    expect(runbookOf(repository)).toBe("https://github.com/acme/resign/blob/main/docs/runbook.md");
+    expect(runbookOf()).toBe("docs/runbook.md");
+  });
+
+  const watched = all.flatMap(([name, alarm]) =>
+    name === "Heartbeat" ? [] : watchedBy(alarm).map((stat) => [name, stat.MetricName, stat] as const),
+  );
+  test.each(watched)("%s is on by %s alone, from its value on", (name, metric, stat) => {
+    const { counts = {}, gauges = {} } = alarms[name as AlarmName];
+    const from = { ...counts, ...gauges }[metric as Metric & keyof typeof gauges] ?? 1;
+    const alive: Point = { ...pointOf(watchedBy(template.Heartbeat as never)[0] as never, 1, Date.now()) };
+    lines = [];
+    expect(on(0, [alive, pointOf(stat, from, Date.now())])).toEqual([name]);
+    expect(on(0, [alive, pointOf(stat, from - 1, Date.now())])).toEqual([]);
+  });
 });
 
-test("a bad day raises its alarms, under their names", async () => {
+test("two stacks in one account do not hear each other", () => {
+  const others = alarmsOf("other");
+  lines = [];
+  const log = createLog("resigner", (line) => lines.push(line), undefined, "local");
+  for (const name of ["Unconfirmed", "BrakeTripped"] as const) log.count(name, "x", { source: "lark" });
+  expect(on()).toEqual(["Heartbeat", "Brake", "Irreversible"]);
+  expect(alarmsOn(others, pointsOf(lines), Date.now())).toEqual(["Heartbeat"]);
+});
+
+test("at rest no alarm is on, nor for a stranger's junk", async () => {
+  const stack = await start({});
+  expect((await send(lark("ou_demo_1"), stack.url)).status).toBe(200);
+  await expect.poll(metrics, { timeout: 10_000 }).toContain("Resigned");
+  const junk = { method: "POST", path: "/lark", headers: {}, body: "x" } as const;
+  const all = [
+    ...[junk, { ...junk, body: "{}" }, { ...junk, headers: { "x-lark-signature": "short" } }],
+    ...[
+      { ...junk, path: "/wechatwork?msg_signature=&timestamp=1&nonce=2" },
+      { ...junk, path: "/dingtalk" },
+    ],
+    ...[
+      { ...junk, path: "/slack/commands" },
+      { ...junk, path: "/resignations" },
+      { ...junk, path: "/nothing" },
+    ],
+  ];
+  for (const one of [...all, ...all, ...all]) expect((await send(one, stack.url)).status).toBeGreaterThanOrEqual(400);
+  await stack.sweep();
+  expect(on()).toEqual([]);
+  for (const name of ["Heartbeat", "OpenWaiting", "HeldWaiting", "FailedWaiting", "OldestHeldSeconds", "SilentSources"])
+    expect(metrics()).toContain(name);
+  await stack.close();
+});
+
+describe("Heartbeat", () => {
+  test("is on when the sweep has not run for 15 minutes, and not before", async () => {
+    const stack = await start({}, { isPolling: false, sweepEverySeconds: 3_600 });
+    await stack.sweep();
+    await stack.close();
+    expect(on()).toEqual([]);
+    expect(on(14 * minuteMs)).toEqual([]);
+    expect(on(16 * minuteMs)).toEqual(["Heartbeat"]);
+  });
+
+  test("is on when the sweep runs and does not come to its end; what AWS refused it is heard at once", async () => {
+    lines = [];
+    const refused = async () => {
+      throw Object.assign(new Error("not authorized"), { name: "AccessDeniedException" });
+    };
+    const sweep = createSweep({
+      ledger: { due: refused },
+      log: createLog("sweep", (line) => lines.push(line), undefined, "local"),
+      now: () => new Date(),
+    } as never);
+    expect(await sweep()).toEqual({ swept: 0 });
+    expect(on()).toEqual(["Heartbeat", "Errors"]);
+    expect(lines.join("\n")).not.toContain("not authorized");
+  });
+});
+
+test("OldestOpen is on from 20 minutes on, while a departure waits for us", async () => {
+  const stack = await start({}, { isPolling: false, sweepEverySeconds: 3_600 });
+  await send(order("lark:ou_demo_1"), stack.url);
+  expect(await sweepIn(stack, 19 * minuteMs)).toEqual([]);
+  expect(await sweepIn(stack, 21 * minuteMs)).toEqual(["OldestOpen"]);
+  await stack.close();
+});
+
+test("Held is on when somebody is held, and again when they have been for a day", async () => {
+  const stack = await start({ protected: ["lark:ou_demo_2"] }, { sweepEverySeconds: 3_600 });
+  await send(order("lark:ou_demo_2"), stack.url);
+  await expect.poll(metrics, { timeout: 10_000 }).toContain("Held");
+  await stack.sweep();
+  expect(on()).toEqual(["Held"]);
+  expect(await sweepIn(stack, 23 * hourMs)).toEqual([]);
+  expect(await sweepIn(stack, 25 * hourMs)).toEqual(["Held"]);
+  expect(lines.filter((line) => line.includes("held for more than a day"))).toHaveLength(1);
+  await stack.close();
+});
+
+test("GenAuth is on when it refuses the token, and Failed until nobody who failed is left, by the ledger alone", async () => {
+  const retry = { firstDelaySeconds: 1, maxDelaySeconds: 1, giveUpAfterSeconds: 2 };
+  const stack = await start({ retry }, { token: { token: "expired" }, sweepEverySeconds: 3_600 });
+  const { id } = (await (await send(order("lark:ou_demo_3"), stack.url)).json()) as { id: string };
+  await expect.poll(metrics, { timeout: 15_000 }).toContain("Failed");
+  await stack.sweep();
+  expect(on()).toEqual(["Failed", "GenAuth"]);
+  // The line of the event is gone; the state is not.
+  expect(await sweepIn(stack, hourMs)).toEqual(["Failed"]);
+  expect((await send(act(id, "cancel"), stack.url)).status).toBe(200);
+  expect(await sweepIn(stack, hourMs)).toEqual([]);
+  await stack.close();
+});
+
+test("a bad day raises Brake, Held, Refused and NotUnderstood", async () => {
   const retry = { firstDelaySeconds: 1, maxDelaySeconds: 1, giveUpAfterSeconds: 1 };
   const stack = await start({ retry, brake: { perHour: 1 }, protected: ["lark:ou_demo_1"] });
-  const lark = (id: string) =>
-    signLark(larkDeleted({ open_id: id }, { token: keys.lark.verificationToken }), keys.lark);
+  const forged = { ...lark("ou_demo_4"), body: '{"encrypt":"forged"}' };
+  await stack.sweep();
+  for (const _ of [1, 2]) await send(forged, stack.url);
+  expect(on()).toEqual([]);
+  await send(forged, stack.url);
+  expect(on()).toEqual(["Refused"]);
   for (const n of [1, 2, 3]) await send(lark(`ou_demo_${n}`), stack.url);
-  for (const _ of [1, 2, 3]) await send({ ...lark("ou_demo_4"), body: '{"encrypt":"forged"}' }, stack.url);
   await send(signLark({ schema: "2.0", header: { token: keys.lark.verificationToken } }, keys.lark), stack.url);
   await send(signLark(larkDeleted({}, { token: keys.lark.verificationToken }), keys.lark), stack.url);
   expect((await send(order("lark:ou_demo_5", new Date(Date.now() - 600_000)), stack.url)).status).toBe(400);
   await expect.poll(metrics, { timeout: 10_000 }).toContain("BrakeTripped");
-  for (const name of ["Held", "Refused", "Malformed", "UnusableDeparture", "ClockDrift", "StartedFailing"]) {
-    expect(metrics()).toContain(name);
-  }
+  for (const name of ["Malformed", "UnusableDeparture", "ClockDrift"]) expect(metrics()).toContain(name);
+  expect(on()).toEqual(["Held", "Brake", "Refused", "NotUnderstood"]);
   await stack.close();
 });
 
-test("GenAuth refuses the token, and then everything", async () => {
-  const retry = { firstDelaySeconds: 1, maxDelaySeconds: 1, giveUpAfterSeconds: 2 };
-  const stack = await start({ retry }, { token: { token: "expired" } });
-  await send(order("lark:ou_demo_6"), stack.url);
-  await expect.poll(metrics, { timeout: 15_000 }).toContain("Failed");
-  expect(metrics()).toContain("TokenRefused");
+test("Refused is on when a key is changed in a console, and when the secret was never filled in", async () => {
+  const stack = await start({});
+  await stack.sweep();
+  await send(lark("ou_demo_6"), stack.url);
+  await expect.poll(metrics, { timeout: 10_000 }).toContain("Resigned");
+  expect(on()).toEqual([]);
+  for (const _ of [1, 2, 3])
+    await send(signLark(deleted("ou_demo_7"), { encryptKey: "new in the console" }), stack.url);
+  expect(metrics()).toContain("StartedFailing");
+  expect(on()).toEqual(["Refused"]);
+  await stack.close();
+
+  const unfilled = await start({}, { keys: { fillMeIn: "" } });
+  await unfilled.sweep();
+  expect((await send(order("lark:ou_demo_7"), unfilled.url)).status).toBe(503);
+  expect(on()).toEqual(["Refused"]);
+  await unfilled.close();
+});
+
+test("Silent is on when a source that is on says nothing for silenceDays, until it does", async () => {
+  const stack = await start({}, { sweepEverySeconds: 3_600 });
+  await send(
+    signWechatwork(wechatworkDeleted("demo_1", "wwlocal"), { ...keys.wechatwork, receiveId: "wwlocal" }),
+    stack.url,
+  );
+  await expect.poll(metrics, { timeout: 10_000 }).toContain("Resigned");
+  expect(await sweepIn(stack, 13.9 * 24 * hourMs)).toEqual([]);
+  expect(await sweepIn(stack, 14.1 * 24 * hourMs)).toEqual(["Silent"]);
+  expect(await sweepIn(stack, 0)).toEqual([]);
   await stack.close();
 });
 
-test("the secret still holds the placeholder", async () => {
-  const stack = await start({}, { keys: { fillMeIn: "" } });
-  expect((await send(order("lark:ou_demo_7"), stack.url)).status).toBe(503);
-  expect(metrics()).toContain("KeysNotFilledIn");
-  await stack.close();
+describe("Api", () => {
+  test("is on when a request could not be served", async () => {
+    const stack = await start({}, { isPolling: false });
+    await stack.sweep();
+    const webhook = connectWebhook({ ...stack.environment, LEDGER_TABLE: "there-is-none" }, (line) => lines.push(line));
+    const { headers, body } = lark("ou_demo_8");
+    const names = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
+    const event = { routeKey: "POST /lark", rawQueryString: "", headers: Object.fromEntries(names), body };
+    const context = { getRemainingTimeInMillis: () => 20_000 };
+    expect(await webhook(event as never, context as never)).toMatchObject({ statusCode: 503 });
+    expect(on()).toEqual(["Api"]);
+    await stack.close();
+  });
 });
 
-describe("somebody whom GenAuth does not let us treat as we should", () => {
+describe("Errors", () => {
+  const refused = async () => {
+    throw Object.assign(new Error("not authorized"), { name: "AccessDeniedException" });
+  };
+  const delays: number[] = [];
+  const queue = { delay: async (_: string, seconds: number) => void delays.push(seconds), bury: refused };
+  const log = createLog("x", (line) => lines.push(line), undefined, "local");
+  const parts = { ledger: { get: refused }, queue, log, settings: settings(), now: () => new Date() };
+  const targets = { read: refused };
+  const old = { source: "lark", receivedAt: new Date(0).toISOString(), rawQuery: "", headers: {}, body: "" };
+  const forwarding = settings({ lark: { forwardTo: "https://nowhere.invalid" } });
+
+  test.each([
+    ["the resigner", 60, createResigner(parts as never), "res_1"],
+    [
+      "the notifier",
+      30,
+      createNotifier({ ...parts, targets } as never),
+      JSON.stringify({ about: "resigned", id: "res_1" }),
+    ],
+    ["the forwarder", 60, createForwarder({ ...parts, settings: forwarding } as never), JSON.stringify(old)],
+  ])(
+    "is on when AWS refuses %s something, and the message comes again within a minute",
+    async (_, seconds, handle, body) => {
+      lines = [];
+      delays.length = 0;
+      const record = { body, messageId: "m", receiptHandle: "r", attributes: { ApproximateReceiveCount: "1" } };
+      expect(await handle({ Records: [record] } as never)).toEqual({ batchItemFailures: [{ itemIdentifier: "m" }] });
+      expect(delays).toEqual([seconds]);
+      expect(on()).toEqual(["Heartbeat", "Errors"]);
+      expect(lines.join("\n")).not.toContain("not authorized");
+    },
+  );
+
+  test("is on though SQS refuses the delay as well: then the message comes when its visibility timeout is over", async () => {
+    lines = [];
+    const resigner = createResigner({ ...parts, queue: { ...queue, delay: refused } } as never);
+    const record = { body: "res_1", messageId: "m", receiptHandle: "r" };
+    expect(await resigner({ Records: [record] } as never)).toEqual({ batchItemFailures: [{ itemIdentifier: "m" }] });
+    expect(on()).toContain("Errors");
+  });
+});
+
+describe("NotTold", () => {
+  test("is on when a section of the targets is wrong", async () => {
+    const stack = await start({}, { targets: { slack: { url: "nonsense" } } });
+    await stack.sweep();
+    const notice = toMessages({ about: "alive", id: "2026-11-23", why: "x" })[0];
+    await new SQSClient().send(
+      new SendMessageCommand({ QueueUrl: stack.environment.NOTICES_URL, MessageBody: notice }),
+    );
+    await expect.poll(metrics, { timeout: 10_000 }).toContain("TargetsWrong");
+    expect(on()).toEqual(["NotTold"]);
+    await stack.close();
+  });
+});
+
+describe("Irreversible is on, for somebody whom GenAuth does not let us treat as we should", () => {
   const retry = { firstDelaySeconds: 1, maxDelaySeconds: 1, giveUpAfterSeconds: 60 };
-  const deleted = (id: string) => larkDeleted({ open_id: id }, { token: keys.lark.verificationToken });
-  const act = (id: unknown, name: string) =>
-    signApi({ method: "POST", path: `/resignations/${id}/${name}`, body: { operator: "alice" } }, keys.api.ops);
-  const statusOf = async (stack: Awaited<ReturnType<typeof start>>, id: string) => (await stack.ledger.get(id))?.status;
+  const statusOf = async (stack: Stack, id: string) => (await stack.ledger.get(id))?.status;
 
   test("is told of when their sessions stay, and when their access cannot be given back", async () => {
     const stack = await start({ retry, graceDays: 1, endSessionsIn: ["app"] });
     genauth.fail({ mode: "403", path: "/api/v3/kick-users" });
     const { id } = (await (await send(order("lark:ou_demo_8"), stack.url)).json()) as { id: string };
     await expect.poll(metrics, { timeout: 10_000 }).toContain("SessionsLeft");
+    expect(on()).toContain("Irreversible");
     expect(await statusOf(stack, id)).toBe("suspended");
     expect(lines.map((line) => JSON.parse(line)).find(({ SessionsLeft }) => SessionsLeft)).toMatchObject({ id });
 
     genauth.fail({ mode: "403", path: "/api/v3/update-user" });
     expect((await send(act(id, "cancel"), stack.url)).status).toBe(200);
+    lines = [];
     await expect.poll(metrics, { timeout: 15_000 }).toContain("NotGivenBack");
+    expect(on()).toContain("Irreversible");
     genauth.fail({ mode: "none" });
     await expect.poll(() => genauth.person("lark:ou_demo_8")?.status, { timeout: 10_000 }).toBe("Activated");
     await stack.close();
@@ -108,6 +358,7 @@ describe("somebody whom GenAuth does not let us treat as we should", () => {
     const back = { ...event, header: { ...header, event_type: "contact.user.created_v3" } };
     await send(signLark(back, keys.lark), stack.url);
     await expect.poll(metrics, { timeout: 10_000 }).toContain("BackAfterResigned");
+    expect(on()).toContain("Irreversible");
     await stack.close();
   });
 });
@@ -131,6 +382,7 @@ test("an item of the ledger that nobody can read is counted and left as it is, a
   expect(await table.get({ id })).toEqual(unreadable[0]);
   const told = lines.map((line) => JSON.parse(line)).filter(({ Unreadable }) => Unreadable === 1);
   expect(told.map((line) => line.id ?? line.kind)).toEqual([id, "relation", "person"]);
+  expect(on()).toContain("NotUnderstood");
 
   // An operator's list goes on past it, and names it. Before: 503.
   await table.put({
@@ -158,6 +410,7 @@ test("a message that cannot be worked on comes again, and the log tells of a per
   };
   const resigner = createResigner({
     ledger: { getRelation: fail, takePerson: fail, get: fail },
+    queue: { delay: async () => {} },
     log: createLog("resigner", (line) => lines.push(line)),
     now: () => new Date(),
     newOwner: () => "owner",

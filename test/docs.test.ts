@@ -13,11 +13,13 @@ import { receiveWith } from "../lambda/intake/receive.ts";
 import { holds } from "../lambda/resignation/resignation.ts";
 import { abouts } from "../lambda/settings/settings.ts";
 import { orders } from "../lambda/sources/orders.ts";
+import { type AlarmName, alarms } from "../lib/alarms.ts";
 import { ResignWebhookStack } from "../lib/resign-webhook.ts";
 import { parseSettings } from "../lib/settings.ts";
 import { drawPicture, pictureFile } from "../local/picture.ts";
 import { drawSettings, settingsFile } from "../local/settings-page.ts";
 import { newApiSecret } from "../local/stack.ts";
+import { type AlarmProperties, alarmsOf, watchedBy } from "./alarm-states.ts";
 import { gist, routes, settings, toRequest } from "./parts.ts";
 
 const read = (path: string) => readFileSync(path, "utf8");
@@ -48,17 +50,44 @@ test("docs/settings.md is made from the declaration of the settings (npm run set
   expect(read(settingsFile)).toBe(drawSettings());
 });
 
-test("docs/runbook.md has a chapter for every alarm, and docs/cost.md counts them", () => {
-  const app = new App({ context: { "aws:cdk:bundling-stacks": [] } });
-  const alarms = Template.fromStack(new ResignWebhookStack(app, "Test", { genauth })).findResources(
-    "AWS::CloudWatch::Alarm",
-  );
+test("docs/runbook.md has a row and a chapter for every alarm and its metrics, and docs/cost.md counts them", () => {
   const runbook = read("docs/runbook.md");
-  for (const id of Object.keys(alarms)) {
-    const name = id.replace(/^ResignWebhookAlarms/, "").replace(/[0-9A-F]{8}$/, "");
-    expect(runbook).toContain(name);
+  const chapters = anchorsOf("docs/runbook.md");
+  for (const [name, alarm] of Object.entries(alarmsOf("Test"))) {
+    const [, chapter = ""] = /runbook\.md#([a-z-]+)$/.exec(alarm.AlarmDescription) ?? [];
+    expect(chapters).toContain(chapter);
+    const [, row = ""] = new RegExp(`^\\| \\[\`${name}\`\\]\\(#${chapter}\\) \\| (.*)$`, "m").exec(runbook) ?? [];
+    expect(row).toContain(`${alarms[name as AlarmName].severity} | `);
+    const { counts, gauges } = alarms[name as AlarmName];
+    for (const metric of Object.keys({ ...counts, ...gauges })) expect(row).toContain(`\`${metric}\``);
+    const [, behind = ""] = / Metrics: (.*)\. Runbook:/.exec(alarm.AlarmDescription) ?? [];
+    for (const metric of behind.split(", ")) expect(runbook).toContain(`\`${metric}\``);
   }
-  expect(read("docs/cost.md")).toContain(`| alarms | ${Object.keys(alarms).length} × 0.10 |`);
+  const app = new App({ context: { "aws:cdk:bundling-stacks": [] } });
+  const byDefault = Template.fromStack(new ResignWebhookStack(app, "Test", { genauth }));
+  const all = Object.values(byDefault.findResources("AWS::CloudWatch::Alarm"));
+  const watched = all.flatMap(({ Properties }) => watchedBy(Properties as AlarmProperties));
+  const row = `| ${all.length} alarms on ${watched.length} metrics: AWS bills each metric of an alarm | ${watched.length} × 0.10 |`;
+  expect(read("docs/cost.md")).toContain(row);
+});
+
+test("docs/runbook.md says of every former alarm where it is heard now", () => {
+  const [, table = ""] = /^\| former alarm \| now \|\n([\s\S]*?)\n\n/m.exec(read("docs/runbook.md")) ?? [];
+  const heard = new Map(
+    [...table.matchAll(/^\| (`.*) \| `(\w+)` \|$/gm)].flatMap(([, former = "", now = ""]) =>
+      former.split(", ").map((name) => [name.replaceAll("`", ""), now] as const),
+    ),
+  );
+  const template = alarmsOf("Test");
+  const behind = (name: string) => / Metrics: (.*)\. Runbook:/.exec(template[name]?.AlarmDescription ?? "")?.[1];
+  const renamed: Record<string, string> = {
+    HeldTooLong: "OldestHeldSeconds",
+    Failed: "FailedWaiting",
+    NoticeFailed: "NoticesDeadLetters",
+    Silent: "SilentSources",
+  };
+  expect(heard.size).toBe(41);
+  for (const [former, now] of heard) expect(behind(now)?.split(", ")).toContain(renamed[former] ?? former);
 });
 
 test("docs/how-a-person-is-decided.md has exactly the rows of the table of decisions", () => {

@@ -26,7 +26,7 @@ export const connectGround = <Part extends z.ZodMiniType>(
   writeLog?: (line: string) => void,
 ) => ({
   settings: part().parse(JSON.parse(process.env.RESIGN_SETTINGS ?? readVariable(environment, "RESIGN_SETTINGS"))),
-  log: createLog(name, writeLog),
+  log: createLog(name, writeLog, undefined, environment["STACK_NAME" satisfies Variable]),
   now: () => new Date(),
   random: Math.random,
   sleep: (ms: number) => wait(ms),

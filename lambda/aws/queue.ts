@@ -58,5 +58,12 @@ export function createQueue({
   };
 }
 
+/** Seconds until a message comes again that could not be worked on: AWS may have refused something for a moment. */
+const soonSeconds = 60;
+
+/** Lets a received message come again soon; where SQS refuses that too, when its visibility timeout is over. */
+export const comeSoon = (queue: Pick<Queue, "delay">, { receiptHandle }: { receiptHandle: string }): Promise<void> =>
+  queue.delay(receiptHandle, soonSeconds).catch(() => {});
+
 /** No message is dropped as a duplicate: a sender's repeat is passed on as well. */
 const inOrder = (group: string) => ({ MessageGroupId: group, MessageDeduplicationId: randomUUID() });

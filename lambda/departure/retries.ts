@@ -10,7 +10,7 @@ import type { Next, TurnParts } from "./turn.ts";
 
 export type Retries = ReturnType<typeof createRetries>;
 
-/** After so many tries people are told that access could not be given back, and the alarm `NotGivenBack` comes. */
+/** After so many tries people are told that access could not be given back, and `NotGivenBack` is counted, for the alarm. */
 const waitsUntilTold = 3;
 
 /** What becomes of a departure that could not be finished now. */

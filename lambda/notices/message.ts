@@ -3,7 +3,7 @@ import { type Notice, noticeSchema, targetNames } from "../resignation/notice.ts
 
 /** How many messages the notifier is given at once: a hundred notices for each target. */
 export const batchSize = 400;
-/** After so many tries SQS moves a message to the dead letters, and the alarm `NoticeFailed` comes. */
+/** After so many tries SQS moves a message to the dead letters, where the alarm `NotTold` looks. */
 export const maxTries = 8;
 
 /** A notice for one target. */

@@ -1,6 +1,7 @@
 /** The environment variables through which the stack tells the functions where things are. Declared only here. */
 export type Variable =
   | "RESIGN_SETTINGS"
+  | "STACK_NAME"
   | "KEYS_SECRET_ID"
   | "TOKEN_SECRET_ID"
   | "LEDGER_TABLE"

@@ -1,6 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
+import { connectGround } from "../../lambda/aws/connect.ts";
 import { createLog, kindOf, metricNamespace, traceOf } from "../../lambda/log.ts";
+import { sweep } from "../../lambda/settings/by-function.ts";
+import { settings } from "../parts.ts";
 
 test("a count is one line that CloudWatch reads a metric out of (embedded metric format)", () => {
   const lines: string[] = [];
@@ -15,9 +18,22 @@ test("a count is one line that CloudWatch reads a metric out of (embedded metric
   expect(line._aws).toEqual({
     Timestamp: 1_795_485_600_000,
     CloudWatchMetrics: [
-      { Namespace: metricNamespace, Dimensions: [[]], Metrics: [{ Name: "Refused", Unit: "Count" }] },
+      { Namespace: metricNamespace, Dimensions: [["Stack"]], Metrics: [{ Name: "Refused", Unit: "Count" }] },
     ],
   });
+});
+
+test("a metric is counted for its stack, and by source where there is one", () => {
+  const lines: string[] = [];
+  const environment = { RESIGN_SETTINGS: JSON.stringify(settings()), STACK_NAME: "mine" };
+  const { log } = connectGround({ name: "sweep", environment }, sweep, (line) => lines.push(line));
+  log.count("Refused", "why", { source: "lark" });
+  log.measure("HeldWaiting", 3);
+  const [counted, measured] = lines.map((line) => JSON.parse(line));
+  expect(counted).toMatchObject({ Stack: "mine", source: "lark", Refused: 1 });
+  expect(counted._aws.CloudWatchMetrics[0].Dimensions).toEqual([["Stack"], ["Stack", "source"]]);
+  expect(measured).toMatchObject({ Stack: "mine", HeldWaiting: 3 });
+  expect(measured._aws.CloudWatchMetrics[0].Dimensions).toEqual([["Stack"]]);
 });
 
 test("lines are pure JSON on standard output, even where the runtime dresses up console.log", () => {

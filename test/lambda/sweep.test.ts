@@ -102,7 +102,10 @@ test("the longest wait of a person is found behind a hundred others", async () =
     moveTo(last, "held", { heldFor: "stale" }, { at: minutes(-2 * 24 * 60), by: "a clock of another machine" }),
   );
   await sweep(minutes(0));
-  expect(counted("HeldTooLong").map(({ id }) => id)).toEqual([last.id]);
+  expect(counted("OldestHeldSeconds").map((line) => line.OldestHeldSeconds)).toEqual([2 * 86_400]);
+  expect(counted("HeldWaiting").map((line) => line.HeldWaiting)).toEqual([102]);
+  const [named] = lines.filter(({ message }) => String(message).includes("held for more than a day"));
+  expect(named?.id).toBe(last.id);
 });
 
 // Before: the age of the queue's oldest message, which leaves out what was received three times.
@@ -140,4 +143,35 @@ test("how long a departure waits for us is measured from when it could have gone
   expect(await ageAt(now)).toEqual([1_500]);
   expect(1_500).toBeGreaterThanOrEqual(oldestOpenSeconds);
   expect(oldestOpenSeconds + 600).toBeLessThanOrEqual(1_800);
+});
+
+test("what waits for us, for an operator, and what failed is counted; of more than a thousand the oldest", async () => {
+  const gauges = async (changes: Partial<Ledger> = {}) => {
+    lines = [];
+    await sweep(minutes(1), changes);
+    const names = ["OpenWaiting", "HeldWaiting", "FailedWaiting", "Heartbeat"];
+    return names.map((name) => counted(name)[0]?.[name]);
+  };
+  expect(await gauges()).toEqual([0, 0, 0, 1]);
+  const open = departure("open");
+  await ledger.enter(open);
+  const toCome = departure("to come");
+  await ledger.enter(toCome);
+  await moved(toCome, "scheduled", { leavesAt: later(now, 3_600) });
+  const failed = departure("failed");
+  await ledger.enter(failed);
+  const stands = await moved(failed, "failed", {});
+  expect(await gauges()).toEqual([1, 0, 1, 1]);
+  await moved(stands, "cancelled", {});
+  expect(await gauges()).toEqual([1, 0, 0, 1]);
+
+  let pages = 0;
+  const endless: Ledger["list"] = async ({ status, limit }) => {
+    if (status !== "failed") return { items: [], unreadable: [] };
+    pages += 1;
+    return { items: Array.from({ length: limit }, () => stands), unreadable: [], next: { key: {} } };
+  };
+  expect(await gauges({ list: endless })).toEqual([0, 0, 1_000, 1]);
+  expect(pages).toBe(10);
+  expect(lines.filter(({ level }) => level === "WARN")).toMatchObject([{ status: "failed" }]);
 });

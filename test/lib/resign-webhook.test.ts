@@ -218,8 +218,32 @@ test("functions run on Node 24 on arm64, and their logs are kept as long as said
   template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 365 });
 });
 
-test("the sweep runs every five minutes", () => {
-  template.hasResourceProperties("AWS::Scheduler::Schedule", { ScheduleExpression: "rate(5 minutes)" });
+test("the sweep runs every five minutes: what it missed is not repeated, and no other account's schedule has its role", () => {
+  template.hasResourceProperties("AWS::Scheduler::Schedule", {
+    ScheduleExpression: "rate(5 minutes)",
+    Target: Match.objectLike({ RetryPolicy: { MaximumRetryAttempts: 0 } }),
+  });
+  const Condition = { StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } };
+  const Principal = { Service: "scheduler.amazonaws.com" };
+  template.hasResourceProperties("AWS::IAM::Role", {
+    AssumeRolePolicyDocument: { Statement: [Match.objectLike({ Principal, Condition })] },
+  });
+});
+
+test("what API Gateway itself turns away is counted: 429, and 413 on a directory's route", () => {
+  const [filter] = Object.values(template.findResources("AWS::Logs::MetricFilter"));
+  const { FilterPattern, MetricTransformations } = filter?.Properties ?? {};
+  const [, conditions = ""] = /^\{ (.+) \}$/.exec(FilterPattern) ?? [];
+  const isCounted = (status: string, route: string) =>
+    new Function("$", `return ${conditions.replaceAll(" = ", " === ")}`)({ status, route });
+  expect(isCounted("429", "POST /resignations")).toBe(true);
+  expect(isCounted("413", "POST /dingtalk")).toBe(true);
+  expect(isCounted("413", "POST /resignations")).toBe(false);
+  expect(isCounted("401", "POST /lark")).toBe(false);
+  expect(MetricTransformations[0].Dimensions).toEqual([{ Key: "Stack", Value: "$.stack" }]);
+  template.hasResourceProperties("AWS::ApiGatewayV2::Stage", {
+    AccessLogSettings: Match.objectLike({ Format: Match.stringLikeRegexp('"stack":"') }),
+  });
 });
 
 test("every alarm is told to the topic and says what to do", () => {

@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { listen, serve } from "../../local/listen.ts";
-import { ministack } from "../../local/ministack.ts";
+import { ministack, withoutMath } from "../../local/ministack.ts";
 import { installPython } from "../../local/python.ts";
 import { runCommand } from "../cli/run.ts";
 import { makeFolder } from "../folder.ts";
@@ -10,6 +10,27 @@ import { longTest } from "../long.ts";
 
 const folder = makeFolder();
 afterEach(() => vi.unstubAllEnvs());
+
+test("an alarm on several metrics watches the first there, and everything else is as it was", () => {
+  const queue = { Type: "AWS::SQS::Queue" };
+  const one = { Type: "AWS::CloudWatch::Alarm", Properties: { MetricName: "Heartbeat", Threshold: 1 } };
+  const metric = (MetricName: string) => ({
+    ...{ Id: MetricName, ReturnData: false },
+    MetricStat: { Metric: { MetricName, Namespace: "N" }, Period: 300, Stat: "Sum" },
+  });
+  const Metrics = [{ Id: "expr_1", Expression: "MAX([a, b])" }, metric("a"), metric("b")];
+  const several = { Type: "AWS::CloudWatch::Alarm", Properties: { Threshold: 1, Metrics } };
+  expect(withoutMath({ Resources: { queue, one, several }, Outputs: {} })).toEqual({
+    Resources: {
+      ...{ queue, one },
+      several: {
+        Type: "AWS::CloudWatch::Alarm",
+        Properties: { Threshold: 1, MetricName: "a", Namespace: "N", Period: 300, Statistic: "Sum" },
+      },
+    },
+    Outputs: {},
+  });
+});
 
 test("the port is taken", async () => {
   const taken = await listen(

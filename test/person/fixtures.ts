@@ -206,6 +206,8 @@ export async function startCompany(ground: Ground, changes: object = {}, startsA
     /** What people were told of a departure. */
     told: (id: string) => notices.filter((one) => one.id === id).map(({ about }) => about),
     counted: (metric: string) => lines.filter((line) => line[metric] === 1).length,
+    /** What was measured last. */
+    measured: (measure: string) => lines.findLast((line) => line[measure] !== undefined)?.[measure],
     fail: (mode: Fault["mode"], path: keyof typeof paths, more: Partial<Fault> = {}) =>
       simulator.fail({ mode, path: paths[path], ...more }),
 

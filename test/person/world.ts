@@ -131,7 +131,8 @@ export async function startWorld(stage: Stage, plan: Plan) {
         }),
     },
     writeLog: (line: string) => {
-      if (line.includes('"level":"ERROR"') && /could not be worked on|unexpected/i.test(line)) problems.push(line);
+      if (line.includes('"level":"ERROR"') && /could not be worked on|did not come to its end|unexpected/i.test(line))
+        problems.push(line);
     },
   };
   let deployed = deploy(outside, wishes);
