@@ -9,6 +9,8 @@ import { Template } from "aws-cdk-lib/assertions";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { costFile, drawCost, idleMonth, total } from "../bench/cost-page.ts";
+import { prices } from "../bench/prices.ts";
 import { receiveWith } from "../lambda/intake/receive.ts";
 import { holds } from "../lambda/resignation/resignation.ts";
 import { abouts } from "../lambda/settings/settings.ts";
@@ -88,6 +90,19 @@ test("docs/runbook.md says of every former alarm where it is heard now", () => {
   };
   expect(heard.size).toBe(41);
   for (const [former, now] of heard) expect(behind(now)?.split(", ")).toContain(renamed[former] ?? former);
+});
+
+test("docs/cost.md is computed from the template and the bench (npm run cost)", () => {
+  expect(read(costFile)).toBe(drawCost());
+});
+
+test("a month in which nobody leaves costs $4 at most with 14 alarms, and the READMEs say what it costs", () => {
+  const lines = idleMonth();
+  const [alarms] = lines.filter(({ what }) => what === "alarms");
+  expect(total(lines) - (alarms?.sum ?? 0) + 14 * prices.alarm).toBeLessThanOrEqual(4);
+  const month = Math.round(total(lines));
+  expect(read("README.md")).toContain(`[about $${month} a month](docs/cost.md)`);
+  expect(read("README.zh-CN.md")).toContain(`[每月约 ${month} 美元](docs/cost.md)`);
 });
 
 test("docs/how-a-person-is-decided.md has exactly the rows of the table of decisions", () => {

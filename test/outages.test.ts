@@ -6,7 +6,7 @@ import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
 import type { Listening } from "../local/listen.ts";
 import { newKeys, startStack } from "../local/stack.ts";
-import { services, startAwsProxy } from "./aws-proxy.ts";
+import { type AwsCall, services, startAwsProxy } from "./aws-proxy.ts";
 
 let aws: LocalAws;
 let genauth: GenAuthSimulator;
@@ -19,7 +19,9 @@ beforeAll(async () => {
   aws = await startAws();
   genauth = await startGenAuthSimulator();
   for (const service of services) {
-    proxies.push(await startAwsProxy(service, () => (broken.has(service) ? "fail" : "pass")));
+    const isBroken = ({ body }: AwsCall) =>
+      broken.has(service) || (broken.has("the quarantine") && String(body.TableName).endsWith("-quarantine"));
+    proxies.push(await startAwsProxy(service, (call) => (isBroken(call) ? "fail" : "pass")));
   }
 });
 afterEach(async () => {
@@ -68,4 +70,20 @@ test("the ledger is gone while the resigner works: it comes again, and calls onc
   const after = await stack.ledger.get(id);
   expect(after && isUnderWay(after)).toBe(false);
   expect(genauth.calls()).toHaveLength(1);
+});
+
+// In a flood AWS takes no more writes for the quarantine.
+test("the quarantine takes nothing: the answers are the same, and a source that starts to fail is told of", async () => {
+  const lines: string[] = [];
+  stack = await startStack({ aws, genauth, keys, isPolling: false, writeLog: (line) => lines.push(line) });
+  const left = (id: string, encryptKey: string) =>
+    signLark(larkDeleted({ open_id: id }, { token: keys.lark.verificationToken }), { ...keys.lark, encryptKey });
+  expect((await send(left("ou_demo_1", keys.lark.encryptKey), stack.url)).status).toBe(200);
+  broken.add("the quarantine");
+  for (const id of ["ou_demo_2", "ou_demo_3", "ou_demo_4"]) {
+    expect((await send(left(id, "wrong"), stack.url)).status).toBe(401);
+  }
+  const told = () => lines.filter((line) => JSON.parse(line).StartedFailing === 1);
+  await expect.poll(told, { timeout: 10_000 }).toHaveLength(1);
+  expect(lines.join()).toContain("A refused request could not be kept");
 });

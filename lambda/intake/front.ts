@@ -110,10 +110,13 @@ export function createFront<R, S extends PassOnParts["settings"]>(
     await inTime(refusedNoteMs, async () => {
       const facts = { source: source.section, reason };
       const [isKept, hasStarted] = await Promise.all([
-        quarantine.keepRefused(source, request, reason),
+        quarantine.keepRefused(source, request, reason).catch((failed) => {
+          log.error("A refused request could not be kept", { ...facts, ...traceOf(failed) });
+          return undefined;
+        }),
         error.code === "unauthorized" && refusals.note(source.section),
       ]);
-      if (!isKept) log.warn("A refused request was not kept: there is no place for it", facts);
+      if (isKept === false) log.warn("A refused request was not kept: there is no place for it", facts);
       if (hasStarted) {
         const message = "A source that is usually heard was refused three times in a row; was a key changed?";
         log.count("StartedFailing", message, facts, "ERROR");

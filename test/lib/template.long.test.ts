@@ -13,6 +13,7 @@ const everything = {
   kmsKeyArn: "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
   concurrency: { webhookProvisioned: 2, webhookReserved: 20, resignerMax: 3 },
   lark: { forwardTo: "https://sync.example.com/lark" },
+  network: { vpcId: "vpc-0a1b2c3d", subnetIds: ["subnet-0a1b2c3d"] },
   alarmEmail: "it@example.com",
   xRay: true,
 };
