@@ -24,7 +24,7 @@ export function createDesk(parts: DeskParts) {
 
   return createFront(parts, {
     routes,
-    signIn: () => "life",
+    signIn: () => "heard",
     async answer(said, source, request) {
       if (typeof said === "function") return said(desk);
       const taken = await take(parts, said.events, source, request);

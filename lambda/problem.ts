@@ -67,7 +67,7 @@ export const refused = (reason: string, shape?: string) =>
   new Problem("unauthorized", { reason, ...(shape !== undefined && { shape }) });
 
 /** A failed proof of what no key could ever verify: looks the same to the sender, and is not kept. */
-export const unreadable = (reason: string) => new Problem("unauthorized", { reason, isHopeless: true });
+export const hopeless = (reason: string) => new Problem("unauthorized", { reason, isHopeless: true });
 
 /** The request is authentic, and what it says cannot be understood. */
 export const malformed = (detail: string) => new Problem("malformed", { detail });

@@ -10,7 +10,7 @@ import { parseToken } from "./genauth/token.ts";
 import { createLedger } from "./ledger.ts";
 import { countUnreadable, isUnreadable, nameOf, traceOf } from "./log.ts";
 import { isInquiryId, isOwedReplyId } from "./operators/inquiry.ts";
-import { answerInquiry, postOwedReply, tellOutcome } from "./operators/slack-reply.ts";
+import { answerInquiry, postOutcome, postOwedReply } from "./operators/slack-reply.ts";
 import * as settingsOf from "./settings/by-function.ts";
 
 export interface ResignerParts extends TurnParts {
@@ -69,7 +69,7 @@ export function createResigner(parts: ResignerParts) {
     }
     const next = await turns.run(resignation, isSaid);
     const { inquiryId } = resignation;
-    const againIn = inquiryId ? await tellOutcome({ ledger, settings, log, now }, id, inquiryId) : undefined;
+    const againIn = inquiryId ? await postOutcome({ ledger, settings, log, now }, id, inquiryId) : undefined;
     return next === "done" && againIn !== undefined ? { inSeconds: againIn } : next;
   }
 }

@@ -11,7 +11,7 @@ import { type Resignation, type Status, sweepAfterSeconds } from "./resignation/
 import * as settingsOf from "./settings/by-function.ts";
 
 export interface SweepParts {
-  readonly ledger: Pick<Ledger, "due" | "postpone" | "readLife" | "isFirstUse" | "list" | "readStop">;
+  readonly ledger: Pick<Ledger, "due" | "postpone" | "readPulse" | "isFirstUse" | "list" | "readStop">;
   readonly queue: Pick<Queue, "send">;
   readonly notices: Pick<Queue, "send">;
   readonly settings: z.output<ReturnType<typeof settingsOf.sweep>>;

@@ -20,7 +20,7 @@ export const createWebhook = (parts: WebhookParts) =>
         ? "url_check"
         : events.some(({ kind }) => kind === "other_tenant")
           ? "none"
-          : "life",
+          : "heard",
     async answer({ events, answer }, source, request) {
       const taken = await take(parts, events, source, request);
       // After our own events are durable. If this fails, the sender sends again, and both listeners hear it.

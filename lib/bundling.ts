@@ -1,6 +1,10 @@
 import { fileURLToPath } from "node:url";
 import type { BuildOptions } from "esbuild";
 
+function pathOf(relative: string): string {
+  return fileURLToPath(new URL(relative, import.meta.url));
+}
+
 /** How functions are bundled, for the deployment, its tests and the benchmark alike. */
 export const bundling = {
   format: "esm",
@@ -8,7 +12,8 @@ export const bundling = {
   mainFields: ["module", "main"],
   banner: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',
   alias: {
-    "@aws-sdk/credential-provider-node": fileURLToPath(new URL("../lambda/aws/credentials.ts", import.meta.url)),
+    "@aws-sdk/credential-provider-node": pathOf("../lambda/aws/credentials.ts"),
+    "@aws-sdk/middleware-endpoint-discovery": pathOf("../lambda/aws/endpoint-discovery.ts"),
   },
 } as const;
 

@@ -69,7 +69,7 @@ test.each([
         return 1;
       },
     },
-    ledger: { readLife: async () => ({ heardAt: new Date().toISOString() }) },
+    ledger: { readPulse: async () => ({ heardAt: new Date().toISOString() }) },
     ...{ settings: settings(), now: () => new Date(), sleep: () => new Promise(() => {}) },
   } as never);
   const call = (bytes: number) =>

@@ -195,7 +195,7 @@ test("Slack's check of the certificate is answered, and counts as nothing", asyn
     expect([response.status, await response.text()]).toEqual([200, ""]);
   }
   expect(lines.join("\n")).not.toMatch(/Refused|Malformed/);
-  expect(await stack.ledger.readLife("slack")).toBeUndefined();
+  expect(await stack.ledger.readPulse("slack")).toBeUndefined();
 });
 
 test("a decision's reason is kept in the trail, as it was written", async () => {

@@ -1,5 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { DynamoDBClient, GetItemCommand } from "@aws-sdk/client-dynamodb";
+import { marshall } from "@aws-sdk/util-dynamodb";
+import { pulseKey } from "../../lambda/intake/pulse.ts";
 import type { SourceName } from "../sources/index.ts";
 
 /**
@@ -38,7 +40,7 @@ async function readHeardAt(
   table: string | undefined,
   source: SourceName,
 ): Promise<Date | undefined> {
-  const command = new GetItemCommand({ TableName: table, Key: { id: { S: `life|${source}` } }, ConsistentRead: true });
+  const command = new GetItemCommand({ TableName: table, Key: marshall(pulseKey(source)), ConsistentRead: true });
   const heard = (await client.send(command)).Item?.heard?.S;
   return heard === undefined ? undefined : new Date(heard);
 }

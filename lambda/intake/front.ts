@@ -5,7 +5,7 @@ import { connectGround, connectQueue, connectSecret, connectTable, type Site } f
 import { type Answer, answerError, maxEventBytes, problemAnswer, type Request, toRequest } from "../http.ts";
 import { createLedger, type Ledger } from "../ledger.ts";
 import { traceOf } from "../log.ts";
-import { Problem, unreadable } from "../problem.ts";
+import { hopeless, Problem } from "../problem.ts";
 import { parseKeys } from "../sources/index.ts";
 import { type Source, verified } from "../sources/source.ts";
 import { createKeysWatch } from "./keys-watch.ts";
@@ -15,13 +15,13 @@ import { createQuarantine, type Quarantine } from "./quarantine.ts";
 import { type ReceiveParts, receive } from "./receive.ts";
 
 export interface FrontParts<S> extends ReceiveParts<S>, Omit<PassOnParts, "settings"> {
-  readonly ledger: Pick<Ledger, "readLife" | "noteLife" | "noteRefusal" | "noteUrlCheck">;
+  readonly ledger: Pick<Ledger, "readPulse" | "notePulse" | "noteRefusal" | "noteUrlCheck">;
   readonly quarantine: Pick<Quarantine, "keepRefused" | "keepAuthentic">;
   readonly sleep: (ms: number) => Promise<unknown>;
 }
 
 /** What a verified request means for its source's pulse: a sign of life, one that can be replayed, or none. */
-export type Sign = "life" | "url_check" | "none";
+export type Sign = "heard" | "url_check" | "none";
 
 /**
  * What a function behind API Gateway does around its own work: finds the route's source, verifies the request, notes
@@ -36,7 +36,7 @@ export function createFront<R, S extends PassOnParts["settings"]>(
   },
 ) {
   const { keys, quarantine, log, sleep } = parts;
-  const { hear, refusals } = createHearing(parts);
+  const { noteHeard, refusals } = createHearing(parts);
   const watchKeys = createKeysWatch(parts);
 
   return middy({
@@ -58,7 +58,7 @@ export function createFront<R, S extends PassOnParts["settings"]>(
       if (unsigned) return answerWhereOn(source, request, unsigned);
       const said = await receive(parts, source, request)
         .catch(async (given) => {
-          const error = isStranger(source, request, given) ? unreadable(given.reason ?? "no proof") : given;
+          const error = isStranger(source, request, given) ? hopeless(given.reason ?? "no proof") : given;
           await keepRefused(source, request, error);
           throw error;
         })
@@ -66,7 +66,7 @@ export function createFront<R, S extends PassOnParts["settings"]>(
       const sign = work.signIn(said);
       const noted =
         sign !== "none" &&
-        inTime(sideNoteMs, async () => hear(source.section, await keys.read(), sign === "url_check"));
+        inTime(sideNoteMs, async () => noteHeard(source.section, await keys.read(), sign === "url_check"));
       try {
         return await work.answer(said, source, request);
       } finally {

@@ -20,7 +20,7 @@ export function createHearing({
   ledger,
   now,
 }: {
-  ledger: Pick<Ledger, "noteLife" | "noteRefusal" | "noteUrlCheck">;
+  ledger: Pick<Ledger, "notePulse" | "noteRefusal" | "noteUrlCheck">;
   now: () => Date;
 }) {
   const heardAtMs = new Map<SourceName, number>();
@@ -28,20 +28,20 @@ export function createHearing({
   const quietUntilMs = new Map<SourceName, number>();
 
   /** `isUrlCheck`: an administrator at the console waits for the sign of life, or a stranger replays one. */
-  async function hear(heard: SourceName, ring: KeyRing, isUrlCheck: boolean): Promise<void> {
+  async function noteHeard(heard: SourceName, ring: KeyRing, isUrlCheck: boolean): Promise<void> {
     const at = now();
     if (isUrlCheck) return ledger.noteUrlCheck(heard, at);
     if (at.getTime() - (heardAtMs.get(heard) ?? 0) < minuteMs) return;
     heardAtMs.set(heard, at.getTime());
     quietUntilMs.delete(heard);
-    await ledger.noteLife(heard, at, "heard");
+    await ledger.notePulse(heard, at, "heard");
     if (at.getTime() - (othersAtMs.get(heard) ?? 0) < hourMs) return;
     othersAtMs.set(heard, at.getTime());
     // A section that is only absent switches nothing off: the silence of its source still counts.
     const others = directoryNames.filter((source) => source !== heard);
     const present = others.flatMap((source) => (ring[source] ? [{ source, section: ring[source] }] : []));
     await Promise.all(
-      present.map(({ source, section }) => ledger.noteLife(source, at, "isOff" in section ? "off" : "on")),
+      present.map(({ source, section }) => ledger.notePulse(source, at, "isOff" in section ? "off" : "on")),
     );
   }
 
@@ -62,7 +62,7 @@ export function createHearing({
     },
   };
 
-  return { hear, refusals };
+  return { noteHeard, refusals };
 }
 
 /** A source that was last heard longer ago raises no `StartedFailing`: a small company's directory changes rarely. */
@@ -70,25 +70,25 @@ const usualDays = 14;
 
 /** How long each directory that is on has been silent, in days. A note that cannot be read is counted. */
 export async function silences(
-  ledger: Pick<Ledger, "readLife">,
+  ledger: Pick<Ledger, "readPulse">,
   log: Log,
   now: Date,
 ): Promise<{ source: SourceName; days: number }[]> {
-  const readLife = (source: SourceName) =>
-    ledger.readLife(source).catch((error) => {
+  const readPulse = (source: SourceName) =>
+    ledger.readPulse(source).catch((error) => {
       if (!isUnreadable(error)) throw error;
-      countUnreadable(log, `life|${source}`);
+      countUnreadable(log, pulseKey(source).id);
       return undefined;
     });
-  const lives = await Promise.all(directoryNames.map(async (source) => ({ source, life: await readLife(source) })));
-  return lives.flatMap(({ source, life }) =>
-    life && !life.isOff ? [{ source, days: (now.getTime() - Date.parse(life.heardAt)) / dayMs }] : [],
+  const pulses = await Promise.all(directoryNames.map(async (source) => ({ source, pulse: await readPulse(source) })));
+  return pulses.flatMap(({ source, pulse }) =>
+    pulse && !pulse.isOff ? [{ source, days: (now.getTime() - Date.parse(pulse.heardAt)) / dayMs }] : [],
   );
 }
 
 const instant = z.iso.datetime();
 
-const lifeSchema = z.object({
+const pulseSchema = z.object({
   /** When a verified request last came that no stranger can replay, or when the source was switched on. */
   heardAt: instant,
   /** When any verified request last came, a URL check too. */
@@ -97,16 +97,16 @@ const lifeSchema = z.object({
 });
 
 /** When a source was heard, and whether it is switched off. */
-export type Life = z.infer<typeof lifeSchema>;
+export type Pulse = z.infer<typeof pulseSchema>;
 
 /** The items of when each source was last heard. */
 export function createPulse(table: Table) {
   return {
     /** Notes that a source was heard, or, with `"on"` and `"off"`, that its keys came or went. */
-    async noteLife(source: SourceName, now: Date, what: "heard" | "on" | "off"): Promise<void> {
+    async notePulse(source: SourceName, now: Date, what: "heard" | "on" | "off"): Promise<void> {
       const at = now.toISOString();
       const isHeard = what === "heard" && { heard: at };
-      const item = { ...lifeKey(source), heardAt: at, ...isHeard, ...(what === "off" && { isOff: true }) };
+      const item = { ...pulseKey(source), heardAt: at, ...isHeard, ...(what === "off" && { isOff: true }) };
       if (what === "heard") await table.put(item);
       else if (what === "on") await table.put(item, "attribute_not_exists(id) OR isOff = :true", { ":true": true });
       else await table.put(item, "attribute_exists(id) AND attribute_not_exists(isOff)");
@@ -116,7 +116,7 @@ export function createPulse(table: Table) {
     async noteUrlCheck(source: SourceName, now: Date): Promise<void> {
       const at = now.toISOString();
       const values = { ":at": at, ":true": true };
-      const key = lifeKey(source);
+      const key = pulseKey(source);
       // Where it was off it is on from now.
       const wasOff = { expression: "SET heard = :at, heardAt = :at REMOVE isOff", condition: "isOff = :true" };
       if (await table.update({ key, values, ...wasOff })) return;
@@ -127,7 +127,7 @@ export function createPulse(table: Table) {
     /** Counts a well-formed refusal of a source that was heard before; the next verified one ends the row. */
     async noteRefusal(source: SourceName): Promise<{ refusals: number; heardAt?: string | undefined } | undefined> {
       const item = await table.update({
-        key: lifeKey(source),
+        key: pulseKey(source),
         expression: "ADD refusals :one",
         condition: "attribute_exists(heard)",
         values: { ":one": 1 },
@@ -136,11 +136,12 @@ export function createPulse(table: Table) {
       return item && z.object({ refusals: z.number(), heardAt: instant }).parse(item);
     },
 
-    async readLife(source: SourceName): Promise<Life | undefined> {
-      const item = await table.get(lifeKey(source));
-      return item && lifeSchema.parse(item);
+    async readPulse(source: SourceName): Promise<Pulse | undefined> {
+      const item = await table.get(pulseKey(source));
+      return item && pulseSchema.parse(item);
     },
   };
 }
 
-const lifeKey = (source: SourceName) => ({ id: `life|${source}` });
+/** The key of the item of a source. */
+export const pulseKey = (source: SourceName) => ({ id: `life|${source}` });

@@ -8,7 +8,7 @@ import type { Source } from "../sources/source.ts";
 
 /** `S`: the settings that the sources read requests with. */
 export interface ReceiveParts<S> {
-  readonly ledger: Pick<Ledger, "readLife">;
+  readonly ledger: Pick<Ledger, "readPulse">;
   readonly keys: CachedSecret<KeyRing>;
   readonly settings: S;
   readonly now: () => Date;
@@ -45,8 +45,8 @@ async function whyGone(
   if (ring[section]) return undefined;
   const unknown = unknownSections(ring);
   const isMisnamed = unknown.length > 0;
-  const life = isMisnamed ? undefined : await ledger.readLife(section);
-  if (!isMisnamed && (life?.heard === undefined || life.isOff)) return undefined;
+  const pulse = isMisnamed ? undefined : await ledger.readPulse(section);
+  if (!isMisnamed && (pulse?.heard === undefined || pulse.isOff)) return undefined;
   const why = isMisnamed
     ? `is not there, but ${unknown.join(", ")} is, which no source is called`
     : "is gone, and the source was heard before: null would switch it off";

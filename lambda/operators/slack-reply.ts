@@ -76,7 +76,7 @@ async function orderedBefore({ ledger, now }: ReplyParts, inquiry: Inquiry): Pro
  * Tells the operator the outcome of their order. A failure delays no resignation. Returns in how many seconds to try
  * again, if Slack did not take it.
  */
-export async function tellOutcome(parts: ReplyParts, id: string, inquiryId: string): Promise<number | undefined> {
+export async function postOutcome(parts: ReplyParts, id: string, inquiryId: string): Promise<number | undefined> {
   try {
     const resignation = await parts.ledger.get(id);
     if (!resignation || isUnderWay(resignation)) return undefined;

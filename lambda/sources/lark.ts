@@ -4,7 +4,7 @@
  */
 import * as z from "zod/mini";
 import { decodeUtf8, json, parseJson, type Request } from "../http.ts";
-import { malformed, refused, unreadable } from "../problem.ts";
+import { hopeless, malformed, refused } from "../problem.ts";
 import { key, oneOrMore, readFields } from "./keys.ts";
 import { asObject, type Content, isSchema2, type Opened, readEvent } from "./lark-event.ts";
 import { findEvery, isSame, isSameDigest, openAes, sha256, strictBase64 } from "./proof.ts";
@@ -72,7 +72,7 @@ function open(request: Request, { keys, settings, now }: Context<LarkKeys>): Pro
   }
   const timestamp = request.headers["x-lark-request-timestamp"] ?? "";
   const nonce = request.headers["x-lark-request-nonce"] ?? "";
-  if (!/^[0-9a-f]{64}$/.test(signature)) throw unreadable("signature form");
+  if (!/^[0-9a-f]{64}$/.test(signature)) throw hopeless("signature form");
   const proven = findEvery(encryptKey, (key) =>
     isSameDigest(sha256(timestamp, nonce, key, request.body).toString("hex"), signature),
   );
@@ -115,7 +115,7 @@ function parseUnproven(bytes: Uint8Array): Content {
   try {
     return parseContent(bytes);
   } catch {
-    throw unreadable("json");
+    throw hopeless("json");
   }
 }
 

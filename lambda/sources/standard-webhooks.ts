@@ -5,7 +5,7 @@
 import { createHmac, createPublicKey, createSecretKey, type KeyObject, verify as verifySignature } from "node:crypto";
 import * as z from "zod/mini";
 import type { Request } from "../http.ts";
-import { Problem, refused, unreadable } from "../problem.ts";
+import { hopeless, Problem, refused } from "../problem.ts";
 import { apiKeyBytes, describe, isApiSecret, isObject } from "../settings/secret-text.ts";
 import { missingText } from "./ids.ts";
 import { demandPlainBody } from "./json-body.ts";
@@ -127,7 +127,7 @@ function readSignatures(header = ""): Signature[] {
   if (header.trim() === "") throw badHeader(`webhook-signature is missing: send ${rule}`);
   if (!/(?:^|[\s,])v1a?,/.test(header)) throw badHeader(`webhook-signature has another form: send ${rule}`);
   const signatures = header.split(/[ \t]+|,+[ \t]*(?=v\d+[a-z]?,)/).flatMap((listed) => readSignature(listed) ?? []);
-  if (signatures.length === 0) throw unreadable("webhook-signature form");
+  if (signatures.length === 0) throw hopeless("webhook-signature form");
   return signatures.slice(0, maxSignatures);
 }
 

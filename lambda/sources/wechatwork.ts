@@ -5,7 +5,7 @@
 import { hash } from "node:crypto";
 import * as z from "zod/mini";
 import { decodeUtf8, parseQuery, type Request, text } from "../http.ts";
-import { refused, unreadable } from "../problem.ts";
+import { hopeless, refused } from "../problem.ts";
 import { key, oneOrMore, readFields } from "./keys.ts";
 import { findEvery, isSameDigest, openAes, strictBase64 } from "./proof.ts";
 import { type Context, defineSource, type Told, verified } from "./source.ts";
@@ -66,7 +66,7 @@ function readQuery(rawQuery: string): ReadonlyMap<string, string> {
   try {
     return parseQuery(rawQuery);
   } catch {
-    throw unreadable("query");
+    throw hopeless("query");
   }
 }
 
@@ -84,13 +84,13 @@ function readEnvelope(body: Buffer): string {
 function verifyQuery(query: ReadonlyMap<string, string>): void {
   const isTimed = /^\d{10}$/.test(query.get("timestamp") ?? "");
   if (!isTimed || !query.get("nonce") || !/^[0-9a-f]{40}$/.test(query.get("msg_signature") ?? "")) {
-    throw unreadable("query");
+    throw hopeless("query");
   }
 }
 
 function open(query: ReadonlyMap<string, string>, encrypted: string, keys: WechatworkKeys) {
   verifyQuery(query);
-  if (!encrypted) throw unreadable("query");
+  if (!encrypted) throw hopeless("query");
   const timestamp = query.get("timestamp") ?? "";
   const nonce = query.get("nonce") ?? "";
   const given = query.get("msg_signature") ?? "";
