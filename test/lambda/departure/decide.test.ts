@@ -1,11 +1,12 @@
 /** Every row of the table of decisions, every combination of its inputs, and what must be impossible. */
-import fc from "fast-check";
+
 import { describe, expect, test } from "vitest";
 import { type Decision, decide, type Facts, type Gate } from "../../../lambda/departure/decide.ts";
 import { type Effect, isAsWanted, isDoubt, isOurs, settledAtMs } from "../../../lambda/departure/effect.ts";
 import { verdictOf } from "../../../lambda/departure/returns.ts";
 import { holds, type Status } from "../../../lambda/resignation/resignation.ts";
 import { statuses } from "../../../lambda/resignation/status.ts";
+import { fc } from "../../fast-check.ts";
 import * as given from "./given.ts";
 
 const { departure, dueSuspension, doubt, facts, other, own, release, resignation, seen, self, suspension, unclear } =

@@ -1,7 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { nameGivenTwice, readJson } from "../../../lambda/sources/json.ts";
-import "../../seed.ts";
+import { fc } from "../../fast-check.ts";
 
 const json = fc.jsonValue({ maxDepth: 4 });
 

@@ -1,5 +1,5 @@
 /** Whatever comes in: our own errors or nothing, no body with a bit changed, no id turned into another. */
-import fc from "fast-check";
+
 import { describe, expect, test } from "vitest";
 import {
   larkDeleted,
@@ -22,8 +22,8 @@ import { orders } from "../../../lambda/sources/orders.ts";
 import { wechatwork } from "../../../lambda/sources/wechatwork.ts";
 import { readXml } from "../../../lambda/sources/wechatwork-xml.ts";
 import { newApiSecret } from "../../../local/stack.ts";
+import { fc } from "../../fast-check.ts";
 import { gist, now, settings, toRequest } from "../../parts.ts";
-import "../../seed.ts";
 
 const secret = newApiSecret();
 const encodingAesKey = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
