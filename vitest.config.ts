@@ -11,6 +11,8 @@ export const common: ViteUserConfig["test"] = {
   // CDK's own look at every template takes seconds and only warns: template.long.test.ts asks the same rules, and fails.
   env: { CDK_VALIDATION: "false" },
   hookTimeout: 60_000,
+  // What is awaited comes at once, or never: how soon is a matter of how busy the machine is.
+  expect: { poll: { timeout: 30_000 } },
 };
 
 /** The quick tests: `npm test`. The long ones are in vitest.long.config.ts. */

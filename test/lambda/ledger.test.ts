@@ -10,7 +10,7 @@ import { moveTo, type Resignation, type Status } from "../../lambda/resignation/
 import { precededBy, statuses } from "../../lambda/resignation/status.ts";
 import type { SyncRelation } from "../../lambda/resignation/sync-relation.ts";
 import { startDynamoDb } from "../dynamodb.ts";
-import { fc } from "../fast-check.ts";
+import { fc, fewer } from "../fast-check.ts";
 import { isLong } from "../long.ts";
 import { now } from "../parts.ts";
 
@@ -233,7 +233,7 @@ describe("a relation", () => {
           },
         ]);
       }),
-      { numRuns: isLong ? 25 : 8 },
+      { numRuns: fewer(25) },
     );
   });
 
@@ -264,7 +264,7 @@ describe("a relation", () => {
     ]);
   });
 
-  test.each([isLong ? 1_000 : 100])("keeps the greatest of %i returns that are told at once", async (count) => {
+  test.each([isLong ? 1_000 : 30])("keeps the greatest of %i returns that are told at once", async (count) => {
     const moments = Array.from({ length: count }, (_, index) => (index * 7) % count);
     await Promise.all(moments.map((start) => ledger.noteReturn(lark1, "lark", at(start, 2 * count - start), now)));
     expect(await told()).toMatchObject([{ from: from(count - 1).toISOString(), to: from(2 * count).toISOString() }]);

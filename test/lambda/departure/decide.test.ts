@@ -6,7 +6,7 @@ import { type Effect, isAsWanted, isDoubt, isOurs, settledAtMs } from "../../../
 import { verdictOf } from "../../../lambda/departure/returns.ts";
 import { holds, type Status } from "../../../lambda/resignation/resignation.ts";
 import { statuses } from "../../../lambda/resignation/status.ts";
-import { fc } from "../../fast-check.ts";
+import { fc, fewer } from "../../fast-check.ts";
 import * as given from "./given.ts";
 
 const { departure, dueSuspension, doubt, facts, other, own, release, resignation, seen, self, suspension, unclear } =
@@ -917,7 +917,7 @@ describe("whatever the facts are", () => {
   const holdsFor = (rule: (before: Facts, decision: Decision) => boolean) =>
     fc.assert(
       fc.property(everything, (before) => rule(before, decide(before))),
-      { seed: 20261124, numRuns: 6_000 },
+      { seed: 20261124, numRuns: fewer(6_000) },
     );
   const isCut = (decision: Decision) => decision.do === "call" && decision.call !== "give back";
 

@@ -10,7 +10,7 @@ import type { Token } from "../../../lambda/genauth/token.ts";
 import type { SyncRelation } from "../../../lambda/resignation/sync-relation.ts";
 import { simulatorCredentials, startGenAuthSimulator } from "../../../local/genauth-simulator.ts";
 import { type Listening, listen, readBody, sendJson, serve } from "../../../local/listen.ts";
-import { fc } from "../../fast-check.ts";
+import { fc, fewer } from "../../fast-check.ts";
 import { now } from "../../parts.ts";
 
 const simulator = await startGenAuthSimulator();
@@ -142,7 +142,7 @@ describe("what an answer means", () => {
           expect(httpStatus).toBe(200);
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: fewer(2_000) },
     );
   });
 
