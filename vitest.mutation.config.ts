@@ -11,6 +11,7 @@ export default defineConfig({
       // Reads the code, which Stryker rewrites.
       "test/lambda/sources/constant-time.test.ts",
     ],
+    setupFiles: ["test/draw.ts"],
     testTimeout: 30_000,
   },
 });

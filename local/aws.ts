@@ -1,8 +1,8 @@
-import { CreateTableCommand, DynamoDBClient, type KeySchemaElement } from "@aws-sdk/client-dynamodb";
 import dynalite from "dynalite";
 import { startFauxqs } from "fauxqs";
 import { ledgerTable, quarantineTable } from "../lambda/aws/schema.ts";
 import { type Listening, listen, readBody, sendJson, serve } from "./listen.ts";
+import { createTable } from "./tables.ts";
 
 /** The AWS services that the functions use, on loopback, speaking their real protocols. */
 export type LocalAws = Awaited<ReturnType<typeof startAws>>;
@@ -51,42 +51,6 @@ export async function startAws() {
     },
   };
 }
-
-/** Creates a table as the stack does. */
-async function createTable(name: string, table: typeof ledgerTable | typeof quarantineTable): Promise<void> {
-  const { indexes, ...keys } = table;
-  const names = [keys, ...indexes].flatMap(({ partitionKey, sortKey }) =>
-    sortKey ? [partitionKey, sortKey] : partitionKey,
-  );
-  const client = new DynamoDBClient();
-  await client.send(
-    new CreateTableCommand({
-      TableName: name,
-      BillingMode: "PAY_PER_REQUEST",
-      KeySchema: toSchema(keys),
-      AttributeDefinitions: [...new Set(names)].map((AttributeName) => ({ AttributeName, AttributeType: "S" })),
-      ...(indexes.length > 0 && {
-        GlobalSecondaryIndexes: indexes.map((index) => ({
-          IndexName: index.name,
-          KeySchema: toSchema(index),
-          Projection: { ProjectionType: "ALL" as const },
-        })),
-      }),
-    }),
-  );
-  client.destroy();
-}
-
-const toSchema = ({
-  partitionKey,
-  sortKey,
-}: {
-  partitionKey: string;
-  sortKey: string | undefined;
-}): KeySchemaElement[] => [
-  { AttributeName: partitionKey, KeyType: "HASH" },
-  ...(sortKey === undefined ? [] : [{ AttributeName: sortKey, KeyType: "RANGE" as const }]),
-];
 
 /** Secrets Manager's GetSecretValue and PutSecretValue, as the SDK calls them. */
 async function startSecretsManager(): Promise<

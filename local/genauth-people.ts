@@ -143,10 +143,7 @@ export function createPeople() {
   /** The same for the same relation, unless somebody else has had it before. */
   function newId(relation: string): string {
     for (let nth = 0; ; nth += 1) {
-      const userId = createHmac("md5", "user")
-        .update(nth === 0 ? relation : `${relation} ${nth}`)
-        .digest("hex")
-        .slice(0, 24);
+      const userId = idOf(nth === 0 ? relation : `${relation} ${nth}`);
       if (used.has(userId)) continue;
       used.add(userId);
       return userId;
@@ -174,6 +171,16 @@ export function createPeople() {
     person.syncRelation = person.relations[0] ?? "";
     return true;
   }
+}
+
+const ids = new Map<string, string>();
+/** The demo people are entered anew for each test, hundreds of times. */
+function idOf(text: string): string {
+  const known = ids.get(text);
+  if (known !== undefined) return known;
+  const id = createHmac("md5", "user").update(text).digest("hex").slice(0, 24);
+  ids.set(text, id);
+  return id;
 }
 
 const fields: Record<string, (person: Person, asked: string) => boolean> = {

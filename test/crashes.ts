@@ -1,21 +1,20 @@
 /** A holder dies between two of its steps: what is left is mended, and nobody is resigned twice. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LocalAws, startAws } from "../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-simulator.ts";
+import { startDynamoDb } from "./dynamodb.ts";
 import { departures, ids, type Step, startWorld, type World } from "./world.ts";
 
 /** The tests, with a death before every so-many-th step. */
 export function testCrashes(every: number): void {
-  let aws: LocalAws;
+  const dynamodb = startDynamoDb();
   let simulator: GenAuthSimulator;
   beforeAll(async () => {
-    aws = await startAws();
     simulator = await startGenAuthSimulator();
   });
-  afterAll(() => Promise.all([aws.close(), simulator.close()]));
+  afterAll(() => simulator.close());
 
   async function play(changes: object, steps: Step[]) {
-    const world = await startWorld(aws, simulator, changes, () => 0.5);
+    const world = await startWorld(dynamodb, simulator, changes, () => 0.5);
     for (const step of steps) {
       await world.take(step);
       await world.checkAlways();
@@ -40,7 +39,7 @@ export function testCrashes(every: number): void {
   }
 
   test("a repeat queues again what was written down and not queued", async () => {
-    const world = await startWorld(aws, simulator, {}, () => 0.5);
+    const world = await startWorld(dynamodb, simulator, {}, () => 0.5);
     await world.take({ kind: "deliver", which: one, crashAt: 1 });
     await world.take({ kind: "work" });
     expect(simulator.effects(userId)).toBe(0);
@@ -122,7 +121,7 @@ export function testCrashes(every: number): void {
 
   test("a message too many, in the time between two tries, is dropped", async () => {
     const steps: Step[] = [{ kind: "deliver", which: one }, { kind: "fault", mode: "500", count: 1 }, { kind: "work" }];
-    const world = await startWorld(aws, simulator, { retry: { firstDelaySeconds: 30 } }, () => 0.5);
+    const world = await startWorld(dynamodb, simulator, { retry: { firstDelaySeconds: 30 } }, () => 0.5);
     for (const step of steps) await world.take(step);
     for (let times = 0; times < 5; times += 1) await world.take({ kind: "deliver", which: one });
     for (let times = 0; times < 6; times += 1) await world.take({ kind: "work" });
@@ -133,7 +132,7 @@ export function testCrashes(every: number): void {
 
   test("with a grace period, dying before any step leaves the person suspended or better", () =>
     atEveryStep(20, async (crashAt) => {
-      const world = await startWorld(aws, simulator, { graceDays: 1 }, () => 0.5);
+      const world = await startWorld(dynamodb, simulator, { graceDays: 1 }, () => 0.5);
       await world.take({ kind: "deliver", which: one });
       await world.take({ kind: "work", crashAt });
       expect(simulator.effects(userId)).toBe(0);

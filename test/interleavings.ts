@@ -2,10 +2,9 @@
  * Random interleavings of deliveries, repeats, crashes at any step, sweeps, operators and lost leases, over the
  * real ledger and the GenAuth simulator. A crash is final for its holder: nothing of it runs on, not even `finally`.
  */
-import fc from "fast-check";
-import type { LocalAws } from "../local/aws.ts";
 import type { Fault, GenAuthSimulator } from "../local/genauth-simulator.ts";
-import "./seed.ts";
+import type { DynamoDb } from "./dynamodb.ts";
+import { fc } from "./fast-check.ts";
 import { departures, startWorld } from "./world.ts";
 
 const which = fc.nat(departures.length - 1);
@@ -51,7 +50,7 @@ export const variants: [string, object][] = [
 
 /** Nobody twice, nothing lost, nothing against a cancellation. */
 export async function interleave(
-  { aws, simulator }: { aws: LocalAws; simulator: GenAuthSimulator },
+  { dynamodb, simulator }: { dynamodb: DynamoDb; simulator: GenAuthSimulator },
   changes: object,
   numRuns: number,
 ): Promise<void> {
@@ -60,7 +59,7 @@ export async function interleave(
       fc.array(step, { minLength: 5, maxLength: 40, size: "max" }),
       fc.infiniteStream(fc.nat(1_000)),
       async (steps, chances) => {
-        const world = await startWorld(aws, simulator, changes, () => (chances.next().value ?? 0) / 1_001);
+        const world = await startWorld(dynamodb, simulator, changes, () => (chances.next().value ?? 0) / 1_001);
         for (const one of steps) {
           await world.take(one);
           await world.checkAlways();

@@ -32,15 +32,13 @@ export async function checkBrake(
     const path = `/resignations?limit=100&status=${status}`;
     return (await ask<{ items: Resignation[] }>(signApi({ method: "GET", path }, keys.api.ops))).items;
   };
-  const work = (id: string) =>
-    connectResigner(
-      stack.environment,
-      writeLog,
-    )({ Records: [{ body: id, messageId: id, receiptHandle: id }] as never });
+  const functions = Array.from({ length: resigners }, () => connectResigner(stack.environment, writeLog));
+  const work = (id: string, index: number) =>
+    functions[index]?.({ Records: [{ body: id, messageId: id, receiptHandle: id }] as never });
   // On a busy machine a call to AWS may time out: then the message comes again, as it does from the queue.
   const workOff = async (messages: string[]): Promise<void> => {
     const results = await Promise.all(messages.map(work));
-    const again = results.flatMap(({ batchItemFailures }) => batchItemFailures.map((one) => one.itemIdentifier));
+    const again = results.flatMap((result) => result?.batchItemFailures.map((one) => one.itemIdentifier) ?? []);
     if (again.length > 0) await workOff(again);
   };
 

@@ -1,6 +1,5 @@
 /** What was refused while a key was wrong is not lost (DESIGN §3, promise 11). */
 import { DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
-import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
   larkDeleted,
@@ -22,9 +21,9 @@ import { type GenAuthSimulator, startGenAuthSimulator } from "../local/genauth-s
 import { toEvent } from "../local/http-front.ts";
 import { listen, readBody, serve } from "../local/listen.ts";
 import { newKeys, startStack } from "../local/stack.ts";
-import { toRequest } from "./parts.ts";
-import "./seed.ts";
+import { fc } from "./fast-check.ts";
 import { longTest } from "./long.ts";
+import { toRequest } from "./parts.ts";
 
 let aws: LocalAws;
 let genauth: GenAuthSimulator;

@@ -1,5 +1,2 @@
-/** Random tests draw alike in every run of `npm test`. The long tests draw anew, and name the seed where they fail. */
-import fc from "fast-check";
-import { isLong } from "./long.ts";
-
-if (!isLong) fc.configureGlobal({ seed: 20261124 });
+/** Random tests draw from it, and keys, nonces and ids: the same in every run of `npm test`, a new one in the long tests. */
+export const seed = Number(process.env.SEED ?? 20261124);

@@ -1,5 +1,4 @@
 /** A world of real parts whose holders can die at any step, for tests that ask what is left of the promises then. */
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { expect } from "vitest";
 import { accept } from "../lambda/departure/accept.ts";
 import { createGenAuth, type GenAuth } from "../lambda/genauth/genauth.ts";
@@ -12,8 +11,8 @@ import type { Resignation } from "../lambda/resignation/resignation.ts";
 import type { SyncRelation } from "../lambda/resignation/sync-relation.ts";
 import { createResigner } from "../lambda/resigner.ts";
 import { createSweep } from "../lambda/sweep.ts";
-import type { LocalAws } from "../local/aws.ts";
 import { type Fault, type GenAuthSimulator, simulatorCredentials } from "../local/genauth-simulator.ts";
+import type { DynamoDb } from "./dynamodb.ts";
 import { settings } from "./parts.ts";
 
 export const departures: Departure[] = [0, 1, 2, 3, 4].map((index) => ({
@@ -44,16 +43,21 @@ let tables = 0;
 
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
-export async function startWorld(aws: LocalAws, simulator: GenAuthSimulator, changes: object, random: () => number) {
+export async function startWorld(
+  dynamodb: DynamoDb,
+  simulator: GenAuthSimulator,
+  changes: object,
+  random: () => number,
+) {
   tables += 1;
-  await aws.createLedgerTable(`world-${tables}`);
+  await dynamodb.createLedgerTable(`world-${tables}`);
   simulator.reset();
   const given = settings({
     retry: { firstDelaySeconds: 1, maxDelaySeconds: 10 },
     protected: ["lark:ou_demo_3"],
     ...changes,
   });
-  const ledger = createLedger({ client: new DynamoDBClient(), table: `world-${tables}` });
+  const ledger = createLedger({ client: dynamodb.client, table: `world-${tables}` });
   const log = createLog("test", () => {});
   let nowMs = Date.now();
   const now = () => new Date(nowMs);

@@ -5,7 +5,7 @@ export function runCommand(
   script: string,
   args: string[],
   environment: Record<string, string> = {},
-  { timeoutMs = 25_000, signal }: { timeoutMs?: number; signal?: AbortSignal } = {},
+  { timeoutMs = 80_000, signal }: { timeoutMs?: number; signal?: AbortSignal } = {},
 ): Promise<{ code: number; out: string; err: string }> {
   const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
   const env = { PATH, HOME, NODE_COMPILE_CACHE, NO_COLOR: "1", ...environment };

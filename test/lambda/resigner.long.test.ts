@@ -1,19 +1,18 @@
-/** Many random interleavings, new ones in every run; where one fails, its seed is named. */
+/** Many random interleavings, new ones in every run: `npm run test:long` prints the seed. */
 import { afterAll, beforeAll, test } from "vitest";
-import { type LocalAws, startAws } from "../../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
+import { startDynamoDb } from "../dynamodb.ts";
 import { interleave, variants } from "../interleavings.ts";
 
-let aws: LocalAws;
+const dynamodb = startDynamoDb();
 let simulator: GenAuthSimulator;
 beforeAll(async () => {
-  aws = await startAws();
   simulator = await startGenAuthSimulator();
 });
-afterAll(() => Promise.all([aws.close(), simulator.close()]));
+afterAll(() => simulator.close());
 
 test.each(variants)(
   "%s: nobody twice, nothing lost, nothing against a cancellation",
-  (_, changes) => interleave({ aws, simulator }, changes, 40),
+  (_, changes) => interleave({ dynamodb, simulator }, changes, 40),
   600_000,
 );

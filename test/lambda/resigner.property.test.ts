@@ -1,17 +1,16 @@
 /** A few random interleavings, the same in every run. With new ones: resigner.long.test.ts. */
 import { afterAll, beforeAll, test } from "vitest";
-import { type LocalAws, startAws } from "../../local/aws.ts";
 import { type GenAuthSimulator, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
+import { startDynamoDb } from "../dynamodb.ts";
 import { interleave, variants } from "../interleavings.ts";
 
-let aws: LocalAws;
+const dynamodb = startDynamoDb();
 let simulator: GenAuthSimulator;
 beforeAll(async () => {
-  aws = await startAws();
   simulator = await startGenAuthSimulator();
 });
-afterAll(() => Promise.all([aws.close(), simulator.close()]));
+afterAll(() => simulator.close());
 
 test.each(variants)("%s: nobody twice, nothing lost, nothing against a cancellation", (_, changes) =>
-  interleave({ aws, simulator }, changes, 3),
+  interleave({ dynamodb, simulator }, changes, 3),
 );

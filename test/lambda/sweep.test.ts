@@ -1,6 +1,5 @@
 /** The sweep over items that nobody can read, an index that lags behind, and departures that GenAuth does not take. */
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import type { Due } from "../../lambda/aws/resignations.ts";
 import { openTable } from "../../lambda/aws/table.ts";
 import { createLedger, type Ledger } from "../../lambda/ledger.ts";
@@ -11,28 +10,24 @@ import { moveTo, type Resignation } from "../../lambda/resignation/resignation.t
 import type { SyncRelation } from "../../lambda/resignation/sync-relation.ts";
 import { createSweep } from "../../lambda/sweep.ts";
 import { oldestOpenSeconds } from "../../lib/alarms.ts";
-import { type LocalAws, startAws } from "../../local/aws.ts";
+import { startDynamoDb } from "../dynamodb.ts";
 import { now, settings } from "../parts.ts";
 
-let aws: LocalAws;
+const dynamodb = startDynamoDb();
 let ledger: Ledger;
 let queued: string[] = [];
 let lines: Record<string, unknown>[] = [];
 let tables = 0;
 
-beforeAll(async () => {
-  aws = await startAws();
-});
 beforeEach(async () => {
   tables += 1;
-  await aws.createLedgerTable(`sweep-${tables}`);
-  ledger = createLedger({ client: new DynamoDBClient(), table: `sweep-${tables}` });
+  await dynamodb.createLedgerTable(`sweep-${tables}`);
+  ledger = createLedger({ client: dynamodb.client, table: `sweep-${tables}` });
   queued = [];
   lines = [];
 });
-afterAll(() => aws.close());
 
-const table = () => openTable({ client: new DynamoDBClient(), table: `sweep-${tables}` });
+const table = () => openTable({ client: dynamodb.client, table: `sweep-${tables}` });
 const minutes = (count: number) => new Date(now.getTime() + count * 60_000);
 const sweep = (at = now, changes: Partial<Ledger> = {}) =>
   createSweep({

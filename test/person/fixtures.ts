@@ -1,6 +1,5 @@
 /** The real parts around one clock: what is told goes in, and what became of people is asked of GenAuth's simulator. */
 import { setTimeout as wait } from "node:timers/promises";
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { type SignedRequest, send } from "../../cli/sign.ts";
 import { openTable } from "../../lambda/aws/table.ts";
 import { accept, noteReturn } from "../../lambda/departure/accept.ts";
@@ -23,11 +22,11 @@ import { createResigner } from "../../lambda/resigner.ts";
 import { parseKeys } from "../../lambda/sources/index.ts";
 import { createSweep } from "../../lambda/sweep.ts";
 import { createWebhook, routes as webhookRoutes } from "../../lambda/webhook.ts";
-import { startAws } from "../../local/aws.ts";
 import { type Fault, simulatorCredentials, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
 import { startHttpFront } from "../../local/http-front.ts";
 import type { Listening } from "../../local/listen.ts";
 import { newKeys } from "../../local/stack.ts";
+import { startDynamoDb } from "../dynamodb.ts";
 import { settings } from "../parts.ts";
 
 export const minute = 60;
@@ -37,21 +36,14 @@ export const day = 86_400;
 /** Where the clock stands when a test begins, unless it says otherwise. */
 export const startAt = new Date("2026-11-24T08:00:00.000Z");
 
-/** AWS and GenAuth on this machine, for all tests of a file. */
+/** DynamoDB and GenAuth on this machine, for all tests of a file. */
 export type Ground = Awaited<ReturnType<typeof startGround>>;
 
 export async function startGround() {
   const clock = { ms: startAt.getTime() };
-  const aws = await startAws();
+  const dynamodb = startDynamoDb();
   const simulator = await startGenAuthSimulator({ now: () => new Date(clock.ms) });
-  const client = new DynamoDBClient();
-  return {
-    ...{ clock, aws, simulator, client, keys: newKeys() },
-    close: async () => {
-      client.destroy();
-      await Promise.all([aws.close(), simulator.close()]);
-    },
-  };
+  return { clock, dynamodb, simulator, keys: newKeys(), close: () => simulator.close() };
 }
 
 /** What a worker can have instead of the real parts: one that is slow, or dies. */
@@ -61,10 +53,11 @@ let tables = 0;
 
 /** A company of its own: an empty ledger, the simulator's people, and a clock that moves only when told to. */
 export async function startCompany(ground: Ground, changes: object = {}, startsAt = startAt, deadlineMs = 20_000) {
-  const { clock, aws, simulator, client } = ground;
+  const { clock, dynamodb, simulator } = ground;
+  const { client } = dynamodb;
   tables += 1;
   const name = `company-${tables}`;
-  await aws.createLedgerTable(name);
+  await dynamodb.createLedgerTable(name);
   clock.ms = startsAt.getTime();
   simulator.reset();
 
@@ -223,7 +216,7 @@ export async function startCompany(ground: Ground, changes: object = {}, startsA
   };
 
   async function listenForSenders() {
-    await aws.createQuarantineTable(`${name}-quarantine`);
+    await dynamodb.createQuarantineTable(`${name}-quarantine`);
     const ring = parseKeys(JSON.stringify(ground.keys));
     const front = {
       ...parts,

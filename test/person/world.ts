@@ -1,5 +1,4 @@
 /** A world around the real functions: sources, operators, an administrator, GenAuth, a queue, and one clock. */
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import {
   larkDeleted,
   type SignedRequest,
@@ -8,10 +7,10 @@ import {
   signWechatwork,
   wechatworkDeleted,
 } from "../../cli/sign.ts";
-import { startAws } from "../../local/aws.ts";
 import type { PersonStatus } from "../../local/genauth-people.ts";
 import { type Fault, startGenAuthSimulator } from "../../local/genauth-simulator.ts";
 import { newKeys } from "../../local/stack.ts";
+import { startDynamoDb } from "../dynamodb.ts";
 import type { EffectCall, Facts, Final, Said } from "./facts.ts";
 import { claimedBy, deploy, idOf, readItems, type Wishes } from "./parts.ts";
 import { type Plan, people, pick, type Run, randomOf, type Step, suits, toEnd } from "./steps.ts";
@@ -20,13 +19,13 @@ import { advance, atGate, type Call, currentWorker, startWorker, type Worker } f
 export type Stage = Awaited<ReturnType<typeof startStage>>;
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
-/** Shared by all runs: the services on loopback, and a GenAuth whose clock is the run's. */
+/** Shared by all runs: DynamoDB, and a GenAuth whose clock is the run's. */
 export async function startStage() {
-  const aws = await startAws();
+  const dynamodb = startDynamoDb();
   const clock = { nowMs: 0, genauthSkewMs: 0 };
   const genauth = await startGenAuthSimulator({ now: () => new Date(clock.nowMs + clock.genauthSkewMs) });
-  const client = new DynamoDBClient();
-  const gated = new DynamoDBClient();
+  const { client } = dynamodb;
+  const gated = dynamodb.newClient();
   const underWay = new Set<Promise<unknown>>();
   const send = gated.send.bind(gated) as (command: unknown) => Promise<unknown>;
   gated.send = ((command: object) => {
@@ -40,15 +39,15 @@ export async function startStage() {
   const keys = newKeys();
   let tables = 0;
   return {
-    ...{ aws, clock, genauth, client, gated, keys },
+    ...{ clock, genauth, client, gated, keys },
     newTable: async () => {
       tables += 1;
-      await aws.createLedgerTable(`person-${tables}`);
+      await dynamodb.createLedgerTable(`person-${tables}`);
       return `person-${tables}`;
     },
     async close() {
       await Promise.allSettled(underWay);
-      await Promise.all([aws.close(), genauth.close()]);
+      await genauth.close();
     },
   };
 }
