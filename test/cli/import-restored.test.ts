@@ -1,27 +1,34 @@
 /** The runbook's chapter *Restore the ledger*, played with the real command and the real SDK client. */
-import { DescribeTableCommand } from "@aws-sdk/client-dynamodb";
+import { DescribeTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { openTable } from "../../lambda/aws/table.ts";
 import { personId } from "../../lambda/departure/people.ts";
+import { type LocalAws, startAws } from "../../local/aws.ts";
 import { type Company, day, type Ground, hour, minute, startCompany, startGround } from "../person/fixtures.ts";
 import { readItems } from "../person/parts.ts";
 import { runCommand } from "./run.ts";
 
+let aws: LocalAws;
 let ground: Ground;
 let company: Company;
 beforeAll(async () => {
-  ground = await startGround();
+  aws = await startAws();
+  const { createLedgerTable, createQuarantineTable } = aws;
+  const newClient = () => new DynamoDBClient();
+  // A command in a process of its own asks over the network.
+  const dynamodb = { client: newClient(), newClient, createLedgerTable, createQuarantineTable };
+  ground = { ...(await startGround()), dynamodb };
 });
 afterEach(() => company?.close());
-afterAll(() => ground.close());
+afterAll(() => Promise.all([ground.close(), aws.close()]));
 
-const aws = () => Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith("AWS_")));
-const ledger = (...args: string[]) => runCommand("ledger", args, aws() as Record<string, string>);
+const awsVariables = () => Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith("AWS_")));
+const ledger = (...args: string[]) => runCommand("ledger", args, awsVariables() as Record<string, string>);
 const importRestored = (...args: string[]) =>
   ledger("import-restored", "--to", company.tableName, "--operator", "alice", ...args);
 
 const itemsOf = async (name: string) =>
-  (await readItems(ground.client, name)).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  (await readItems(ground.dynamodb.client, name)).toSorted((a, b) => (a.id < b.id ? -1 : 1));
 
 let restores = 0;
 
@@ -29,8 +36,8 @@ let restores = 0;
 async function restore() {
   restores += 1;
   const name = `restored-${restores}`;
-  await ground.aws.createLedgerTable(name);
-  const table = openTable({ client: ground.client, table: name });
+  await aws.createLedgerTable(name);
+  const table = openTable({ client: ground.dynamodb.client, table: name });
   for (const item of await itemsOf(company.tableName)) await table.put({ ...item });
   return { name, table };
 }
@@ -208,5 +215,5 @@ test("what a person did wrong is said in a line", async () => {
   expect(await wrong("--from", live, "--to", "nowhere")).toEqual(nowhere("nowhere"));
   expect(await wrong("--from", "nowhere", "--to", live, "--dry-run")).toEqual(nowhere("nowhere"));
   expect((await ledger("import-restored", "--help")).out).toContain("npm run ledger -- import-restored --from");
-  expect((await ground.client.send(new DescribeTableCommand({ TableName: live }))).Table?.ItemCount).toBe(0);
+  expect((await ground.dynamodb.client.send(new DescribeTableCommand({ TableName: live }))).Table?.ItemCount).toBe(0);
 }, 60_000);

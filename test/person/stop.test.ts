@@ -375,13 +375,13 @@ describe("a stop that was written by hand", () => {
       const given = new RegExp(`^\\$ aws dynamodb ${call} --table-name "\\$LEDGER_TABLE" --(item|key) '(.+)'$`, "m");
       return JSON.parse(given.exec(runbook)?.[2] ?? "") as Record<string, AttributeValue>;
     };
-    await ground.client.send(new PutItemCommand({ TableName, Item: argument("put-item") }));
+    await ground.dynamodb.client.send(new PutItemCommand({ TableName, Item: argument("put-item") }));
     const [since, why] = ["2026-11-25T08:00:00Z", "the directory was written anew"];
     expect(await ledger.readStop()).toMatchObject({ isStopped: true, isUnreadable: false, since, by: "alice", why });
     const id = await deliver();
     await pass(hour);
     expect(await status(id)).toBe("accepted");
-    await ground.client.send(new DeleteItemCommand({ TableName, Key: argument("delete-item") }));
+    await ground.dynamodb.client.send(new DeleteItemCommand({ TableName, Key: argument("delete-item") }));
     await rest();
     expect(await status(id)).toBe("resigned");
   });
