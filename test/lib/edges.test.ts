@@ -58,6 +58,7 @@ const kinds: Readonly<Record<string, string>> = {
   "ApiGatewayV2::Integration.IntegrationUri": "invoke",
   "ApiGatewayV2::Stage.AccessLogSettings": "deliver",
   "CloudWatch::Alarm.AlarmActions": "publish",
+  "CloudWatch::Alarm.OKActions": "publish",
   "Lambda::EventSourceMapping.EventSourceArn": "feed",
   "Lambda::Function.LoggingConfig": "log",
   "Lambda::Function.VpcConfig": "call out",
