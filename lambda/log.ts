@@ -55,6 +55,48 @@ export type Measure =
 
 export const metricNamespace = "ResignWebhook";
 
+interface AlarmParts {
+  readonly counts?: Partial<Record<Metric, number>>;
+  readonly gauges?: Partial<Record<Measure, number>>;
+}
+
+/**
+ * What turns an alarm on, by the alarm's name. AWS bills each metric that an alarm watches, so all that belongs to one
+ * adds to one metric of its own as well, in the same line: a count so much, a gauge 1 from so much on.
+ */
+export const alarmParts = {
+  // Alarm after 20 minutes: with five of the sweep and five of the alarm, an outage is heard within thirty. A stop of a
+  // day is one that was forgotten: the time in which all is stopped does not count as waiting.
+  OldestOpen: { gauges: { OldestOpenSeconds: 1_200, StoppedSeconds: 86_400 } },
+  Held: { counts: { Held: 1 }, gauges: { OldestHeldSeconds: 86_400 } },
+  Failed: { gauges: { FailedWaiting: 1 } },
+  Brake: { counts: { BrakeTripped: 1, ScopeNarrowed: 1 } },
+  // On from 3 on: WeCom sends a departure three times in all, so three refusals may be one lost departure.
+  Refused: { counts: { Refused: 1, ClockDrift: 1, StartedFailing: 3, KeysNotFilledIn: 3 } },
+  NotUnderstood: { counts: { UnusableDeparture: 1, Malformed: 1, Unreadable: 1 } },
+  Silent: { gauges: { SilentSources: 1 } },
+  Irreversible: { counts: { BackAfterResigned: 1, NotGivenBack: 1, Unconfirmed: 1, SessionsLeft: 1 } },
+  GenAuth: { counts: { TokenRefused: 1, WrongMapping: 1, HeadcountUnknown: 1, Renamed: 1 } },
+  Api: { counts: { Unavailable: 1, TooLarge: 1 } },
+  Errors: { counts: { WorkFailed: 1 } },
+  NotTold: { counts: { TargetsWrong: 1, ForwardFailed: 1 } },
+} as const satisfies Record<string, AlarmParts>;
+
+/** The metric of an alarm. Not its bare name: some alarms are called like a count. */
+export const alarmMetric = (alarm: keyof typeof alarmParts) => `Alarm${alarm}`;
+
+/** What a count or a measure adds to the metric of its alarm. */
+function shareInAlarm(name: Metric | Measure, value: number): Record<string, number> {
+  const all = Object.entries(alarmParts) as [keyof typeof alarmParts, { counts?: Shares; gauges?: Shares }][];
+  for (const [alarm, { counts, gauges }] of all) {
+    const from = gauges?.[name];
+    const share = counts?.[name] ?? (from !== undefined && value >= from ? 1 : undefined);
+    if (share !== undefined) return { [alarmMetric(alarm)]: share };
+  }
+  return {};
+}
+type Shares = Readonly<Record<string, number>>;
+
 export type Facts = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** Structured lines on standard output; CloudWatch reads the metric out of them (embedded metric format). */
@@ -96,11 +138,16 @@ export function createLog(
       line("INFO", measure, facts, embed(measure, value, measure.endsWith("Seconds") ? "Seconds" : "Count", false)),
   };
 
-  /** In all of the stack, and by source where there is one. */
-  function embed(Name: string, value: number, Unit: string, isBySource: boolean): object {
+  /** In all of the stack, and by source where there is one; an alarm's metric in all of the stack alone. */
+  function embed(Name: Metric | Measure, value: number, Unit: string, isBySource: boolean): object {
+    const share = shareInAlarm(Name, value);
+    const inAll = { Namespace: metricNamespace, Dimensions: [["Stack"]] };
     const Dimensions = isBySource ? [["Stack"], ["Stack", "source"]] : [["Stack"]];
-    const metrics = { Namespace: metricNamespace, Dimensions, Metrics: [{ Name, Unit }] };
-    return { [Name]: value, Stack: stack, _aws: { Timestamp: now(), CloudWatchMetrics: [metrics] } };
+    const CloudWatchMetrics = [
+      { ...inAll, Dimensions, Metrics: [{ Name, Unit }] },
+      ...Object.keys(share).map((alarm) => ({ ...inAll, Metrics: [{ Name: alarm, Unit: "Count" }] })),
+    ];
+    return { [Name]: value, ...share, Stack: stack, _aws: { Timestamp: now(), CloudWatchMetrics } };
   }
 }
 

@@ -5,7 +5,7 @@ import type { Position } from "./aws/resignations.ts";
 import { type Stop, stopId, stoppedMs } from "./departure/stop.ts";
 import { silences } from "./intake/pulse.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
-import { countUnreadable, type Log, traceOf } from "./log.ts";
+import { alarmParts, countUnreadable, type Log, type Measure, traceOf } from "./log.ts";
 import { later } from "./resignation/moment.ts";
 import { toMessages } from "./resignation/notice.ts";
 import { type Resignation, type Status, sweepAfterSeconds } from "./resignation/resignation.ts";
@@ -27,7 +27,7 @@ const pageSize = 100;
 const maxLookedThrough = 1_000;
 
 /** From so long on a person who is held is named in the log: they still have access. The alarm is on as long. */
-export const heldTooLongSeconds = 86_400;
+const heldTooLongSeconds = alarmParts.Held.gauges.OldestHeldSeconds;
 
 /**
  * Queues everything again whose time has come: departures with nothing in flight, left by a worker that died or
@@ -52,6 +52,11 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     }
     return { swept };
   };
+
+  /** Measures what there is. Where nothing waits nothing is sent, and so nothing is billed: the alarms take it as zero. */
+  function gauge(name: Measure, value: number): void {
+    if (value > 0) log.measure(name, value);
+  }
 
   async function sweep(): Promise<number> {
     const seen = new Set<string>();
@@ -96,7 +101,7 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     if (stop.isUnreadable) countUnreadable(log, stopId);
     if (stop.isStopped) {
       const stoppedForMs = stop.since === undefined ? 0 : now().getTime() - Date.parse(stop.since);
-      log.measure("StoppedSeconds", Math.max(0, Math.round(stoppedForMs / 1_000)));
+      gauge("StoppedSeconds", Math.round(stoppedForMs / 1_000));
     }
     return stop;
   }
@@ -112,26 +117,26 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
     const nowMs = now().getTime();
     // A departure whose day is to come has an age below zero.
     const ages = open.map((one) => (nowMs - openSince(one) - stoppedMs(stop, openSince(one), nowMs)) / 1_000);
-    log.measure("OpenWaiting", ages.filter((seconds) => seconds >= 0).length);
-    log.measure("OldestOpenSeconds", Math.round(Math.max(0, ...ages)));
+    gauge("OpenWaiting", ages.filter((seconds) => seconds >= 0).length);
+    gauge("OldestOpenSeconds", Math.round(Math.max(0, ...ages)));
   }
 
   /** Measures how many departures failed, and neither were tried again nor cancelled by an operator. */
   async function watchTheFailed(): Promise<void> {
-    log.measure("FailedWaiting", (await allOf("failed")).length);
+    gauge("FailedWaiting", (await allOf("failed")).length);
   }
 
   /** Measures and returns how many departures wait for an operator; measures how long the longest has. */
   async function watchTheHeld(): Promise<number> {
     const items = await allOf("held");
-    log.measure("HeldWaiting", items.length);
+    gauge("HeldWaiting", items.length);
     // Counted from the last hold: a departure may have been approved and held again.
     const since = items.flatMap(({ id, history }) => {
       const heldAt = history.findLast(({ status }) => status === "held")?.at;
       return heldAt === undefined ? [] : [{ id, seconds: (now().getTime() - Date.parse(heldAt)) / 1_000 }];
     });
     const [longest] = since.toSorted((one, other) => other.seconds - one.seconds);
-    log.measure("OldestHeldSeconds", Math.round(Math.max(0, longest?.seconds ?? 0)));
+    gauge("OldestHeldSeconds", Math.round(Math.max(0, longest?.seconds ?? 0)));
     if (longest && longest.seconds >= heldTooLongSeconds) {
       log.error("A departure has been held for more than a day", { id: longest.id });
     }
@@ -142,7 +147,7 @@ export function createSweep({ ledger, queue, notices, settings, log, now }: Swee
   async function listenForSilence(held: number, stop: Stop): Promise<void> {
     const lives = await silences(ledger, log, now());
     const silent = lives.filter(({ days }) => settings.silenceDays > 0 && days >= settings.silenceDays);
-    log.measure("SilentSources", silent.length);
+    gauge("SilentSources", silent.length);
     for (const { source, days } of silent) {
       const message = "A source that is on has sent nothing for a long time: is its subscription still on?";
       log.error(message, { source, days: Math.floor(days) });

@@ -16,19 +16,17 @@ import { Subscription, Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
-import { type Measure, type Metric as MetricName, metricNamespace } from "../lambda/log.ts";
-import { heldTooLongSeconds } from "../lambda/sweep.ts";
+import { alarmMetric, alarmParts, metricNamespace } from "../lambda/log.ts";
 import { acknowledge } from "./acknowledge.ts";
 
 export interface AlarmsProps {
   readonly email: string | undefined;
   readonly api: HttpApi;
-  /** Counts the requests that API Gateway itself turned away. */
-  readonly turnedAway: IMetric;
   readonly deadLetters: Queue;
   readonly noticesDeadLetters: Queue;
   /** Absent where nothing is passed on. */
   readonly forwardsDeadLetters: Queue | undefined;
+  /** Those whose errors and throttles are watched. */
   readonly functions: Readonly<Record<string, LambdaFunction>>;
 }
 
@@ -37,7 +35,7 @@ export class Alarms extends Construct {
   readonly topic: Topic;
   readonly all: readonly Alarm[];
 
-  constructor(scope: Construct, id: string, { email, api, turnedAway, functions, ...queues }: AlarmsProps) {
+  constructor(scope: Construct, id: string, { email, api, functions, ...queues }: AlarmsProps) {
     super(scope, id);
     this.topic = new Topic(this, "Topic", { enforceSSL: true });
     // `enforceSSL` brings a policy, and that replaces SNS's own, by which the account's alarms could publish.
@@ -55,7 +53,7 @@ export class Alarms extends Construct {
       Object.fromEntries(Object.entries(functions).map(([name, lambda]) => [`${name}${kind}`, metricOf(lambda)]));
     const ofAws: Partial<Record<AlarmName, Readonly<Record<string, IMetric>>>> = {
       Failed: { DeadLetters: depthOf(deadLetters) },
-      Api: { ServerErrors: api.metricServerError({ statistic: "Sum" }), TurnedAway: turnedAway },
+      Api: { ServerErrors: api.metricServerError({ statistic: "Sum" }) },
       Errors: ofFunctions("Errors", (lambda) => lambda.metricErrors()),
       Throttles: ofFunctions("Throttles", (lambda) => lambda.metricThrottles()),
       NotTold: {
@@ -63,28 +61,21 @@ export class Alarms extends Construct {
         ...(forwardsDeadLetters && { ForwardsDeadLetters: depthOf(forwardsDeadLetters) }),
       },
     };
-    this.all = Object.entries(alarms).map(([name, kind]) => this.add(name, kind, ofAws[name as AlarmName] ?? {}));
+    this.all = (Object.keys(alarms) as AlarmName[]).map((name) => this.add(name, ofAws[name] ?? {}));
   }
 
-  private add(name: string, kind: Kind, ofAws: Readonly<Record<string, IMetric>>): Alarm {
-    const { severity, counts = {}, gauges = {}, periodMinutes = 5, runs = 1, isOnWithout, advice } = kind;
-    const own = (metricName: string, statistic: string) =>
-      new Metric({
-        namespace: metricNamespace,
-        metricName,
-        statistic,
-        dimensionsMap: { Stack: Stack.of(this).stackName },
-      });
-    const watched = [
-      ...Object.entries(counts).map(([metric, from]) => ({ name: metric, from, metric: own(metric, "Sum") })),
-      ...Object.entries(gauges).map(([metric, from]) => ({ name: metric, from, metric: own(metric, "Maximum") })),
-      ...Object.entries(ofAws).map(([metric, given]) => ({ name: metric, from: 1, metric: given })),
-    ];
+  private add(name: AlarmName, ofAws: Readonly<Record<string, IMetric>>): Alarm {
+    const { severity, from = 1, periodMinutes = 5, runs = 1, isOnWithout, advice, ...kind }: Kind = alarms[name];
+    const { stackName } = Stack.of(this);
+    const own = ownMetric(name);
+    const statistic = { namespace: metricNamespace, statistic: "Sum", dimensionsMap: { Stack: stackName } };
+    const watched = { ...(own && { [own]: new Metric({ metricName: own, ...statistic }) }), ...ofAws };
     const chapter = kind.chapter ?? name.toLowerCase();
     const alarm = new Alarm(this, name, {
-      alarmName: `${Stack.of(this).stackName}-${severity}-${name}`,
-      alarmDescription: `[${severity}] ${advice} Metrics: ${watched.map((one) => one.name).join(", ")}. Runbook: ${runbook}#${chapter}`,
-      ...toMetric(watched, Duration.minutes(periodMinutes)),
+      alarmName: `${stackName}-${severity}-${name}`,
+      alarmDescription: `[${severity}] ${advice} Metrics: ${[...behind(name), ...Object.keys(ofAws)].join(", ")}. Runbook: ${runbook}#${chapter}`,
+      metric: toMetric(watched, Duration.minutes(periodMinutes)),
+      threshold: from,
       evaluationPeriods: runs,
       comparisonOperator: isOnWithout
         ? ComparisonOperator.LESS_THAN_THRESHOLD
@@ -97,28 +88,31 @@ export class Alarms extends Construct {
   }
 }
 
-interface Watched {
-  readonly name: string;
-  readonly from: number;
-  readonly metric: IMetric;
+/** The metric to which everything of ours that belongs to an alarm adds. */
+function ownMetric(name: AlarmName): string | undefined {
+  if (name === "Heartbeat") return "Heartbeat";
+  return name === "Throttles" ? undefined : alarmMetric(name);
+}
+
+/** What of ours may be behind an alarm. */
+export function behind(name: AlarmName): string[] {
+  if (name === "Heartbeat") return ["Heartbeat"];
+  if (name === "Throttles") return [];
+  const { counts = {}, gauges = {} } = { counts: {}, gauges: {}, ...alarmParts[name] };
+  // API Gateway's own 429 and 413, which a filter of the access log adds.
+  return [...Object.keys(counts), ...Object.keys(gauges), ...(name === "Api" ? ["TurnedAway"] : [])];
 }
 
 /**
- * One metric as it is. Of several the largest, each as a share of the value from which on it counts. Nothing is filled
- * in for what is missing: the largest of those that are there is taken, and AWS fills no metric that was never sent.
+ * One metric as it is, of several the largest. Nothing is filled in for what is missing: the largest of those that are
+ * there is taken, and AWS fills no metric that was never sent.
  */
-function toMetric(watched: readonly Watched[], period: Duration): { metric: IMetric; threshold: number } {
-  const [first, ...others] = watched;
-  if (first && others.length === 0) return { metric: withPeriod(first.metric, period), threshold: first.from };
-  const shares = watched.map(({ name, from }) => (from === 1 ? idOf(name) : `${idOf(name)} / ${from}`));
-  const usingMetrics = Object.fromEntries(watched.map(({ name, metric }) => [idOf(name), metric]));
-  return {
-    metric: new MathExpression({ expression: `MAX([${shares.join(", ")}])`, usingMetrics, period }),
-    threshold: 1,
-  };
+function toMetric(watched: Readonly<Record<string, IMetric>>, period: Duration): IMetric {
+  const [first, ...others] = Object.values(watched);
+  if (first && others.length === 0) return first instanceof Metric ? first.with({ period }) : first;
+  const usingMetrics = Object.fromEntries(Object.entries(watched).map(([name, metric]) => [idOf(name), metric]));
+  return new MathExpression({ expression: `MAX([${Object.keys(usingMetrics).join(", ")}])`, usingMetrics, period });
 }
-
-const withPeriod = (metric: IMetric, period: Duration) => (metric instanceof Metric ? metric.with({ period }) : metric);
 
 /** In an expression a name begins with a small letter. */
 const idOf = (name: string) => name.charAt(0).toLowerCase() + name.slice(1);
@@ -128,28 +122,12 @@ const depthOf = (queue: Queue) => queue.metricApproximateNumberOfMessagesVisible
 /** How soon an operator has to act: at any hour; within the day; within the week. It stands in an alarm's name. */
 export type Severity = "urgent" | "today" | "week";
 
-export type AlarmName =
-  | "Heartbeat"
-  | "OldestOpen"
-  | "Held"
-  | "Failed"
-  | "Brake"
-  | "Refused"
-  | "NotUnderstood"
-  | "Silent"
-  | "Irreversible"
-  | "GenAuth"
-  | "Api"
-  | "Errors"
-  | "Throttles"
-  | "NotTold";
+export type AlarmName = "Heartbeat" | keyof typeof alarmParts | "Throttles";
 
 interface Kind {
   readonly severity: Severity;
-  /** What the functions count, each with how often within the period turns the alarm on. */
-  readonly counts?: Partial<Record<MetricName, number>>;
-  /** What the sweep measures, each with the value from which on the alarm is on. */
-  readonly gauges?: Partial<Record<Measure, number>>;
+  /** The sum within the period from which on it is on. @default 1 */
+  readonly from?: number;
   /** @default 5 */
   readonly periodMinutes?: number;
   /** So many periods, one after the other, turn it on. @default 1 */
@@ -161,14 +139,13 @@ interface Kind {
   readonly advice: string;
 }
 
-/** Alarm after 20 minutes: with five of the sweep and five of the alarm, an outage is heard within thirty. */
-export const oldestOpenSeconds = 1_200;
-
-/** The alarms. What AWS measures itself is added to `Failed`, `Api`, `Errors`, `Throttles` and `NotTold`. */
+/**
+ * The alarms; `alarmParts` says what of ours turns each on. What AWS measures itself is added to `Failed`, `Api`,
+ * `Errors`, `Throttles` and `NotTold`.
+ */
 export const alarms: Readonly<Record<AlarmName, Kind>> = {
   Heartbeat: {
     severity: "urgent",
-    counts: { Heartbeat: 1 },
     runs: 3,
     isOnWithout: true,
     advice:
@@ -176,8 +153,6 @@ export const alarms: Readonly<Record<AlarmName, Kind>> = {
   },
   OldestOpen: {
     severity: "urgent",
-    // A stop that is forgotten: the time in which all is stopped does not count as waiting.
-    gauges: { OldestOpenSeconds: oldestOpenSeconds, StoppedSeconds: 86_400 },
     // Not the queue's own age of its oldest message: SQS leaves out what was received three times or more.
     chapter: "oldestopenseconds",
     advice:
@@ -185,64 +160,53 @@ export const alarms: Readonly<Record<AlarmName, Kind>> = {
   },
   Held: {
     severity: "today",
-    counts: { Held: 1 },
-    gauges: { OldestHeldSeconds: heldTooLongSeconds },
     advice:
       "Resignations wait for an operator, or one has for more than a day: that person may still have access. List those with status held, approve or cancel them.",
   },
   Failed: {
     severity: "urgent",
-    gauges: { FailedWaiting: 1 },
     advice:
       "GenAuth refused a resignation for good, or retries ran out: that person may still have access. Mend the cause, retry or cancel each, then purge the dead letters. What fails while it is on is told by notices alone.",
   },
   Brake: {
     severity: "urgent",
-    counts: { BrakeTripped: 1, ScopeNarrowed: 1 },
     advice:
       "More people left than the brake lets through, or the Lark app sees fewer people now; the rest are held. See who, then approve or cancel them.",
   },
   Refused: {
     severity: "urgent",
-    // WeCom sends a departure three times in all: three refusals may be one lost departure.
-    counts: { Refused: 3, ClockDrift: 3, StartedFailing: 1, KeysNotFilledIn: 1 },
+    from: 3,
     periodMinutes: 60,
     advice:
       "Requests fail verification, or a part of the webhook keys is missing or wrong: keys were changed in a console, a clock is off, or a stranger is trying. The log of webhook or desk names it. Mend the keys, then reverify.",
   },
   NotUnderstood: {
     severity: "today",
-    counts: { UnusableDeparture: 1, Malformed: 1, Unreadable: 1 },
     advice:
       "Somebody may have left, and what tells of it cannot be read or carried out. It is kept: the functions' logs say what and why.",
   },
   Silent: {
     severity: "week",
-    gauges: { SilentSources: 1 },
     advice:
       "A source that is on has sent nothing for silenceDays: is its subscription still on? The sweep's log names it.",
   },
   Irreversible: {
     severity: "urgent",
-    counts: { BackAfterResigned: 1, NotGivenBack: 1, Unconfirmed: 1, SessionsLeft: 1 },
     advice:
       "Somebody is cut off who should not be, or keeps what should be gone, and it does not mend itself. See who in the resigner's log, and help by hand in GenAuth.",
   },
   GenAuth: {
     severity: "today",
-    counts: { TokenRefused: 1, WrongMapping: 1, HeadcountUnknown: 1, Renamed: 1 },
     advice:
       "GenAuth refuses our token or the headcount, or knows leavers under another id. See the resigner's log, and npm run doctor. Nothing is lost meanwhile.",
   },
   Api: {
     severity: "urgent",
-    counts: { Unavailable: 1, TooLarge: 1 },
     advice:
       "Senders were answered 5xx or 429 and may give up, or 413: a departure may be lost. See the logs of webhook and desk, and the access log; then npm run reconcile.",
   },
   Errors: {
     severity: "today",
-    counts: { WorkFailed: 1 },
     chapter: "errors-and-throttles-of-a-function",
     advice:
       "A function crashed, ran out of time, or was refused something by AWS (rights, throttling, KMS). It is tried again. See the function's log.",
@@ -254,7 +218,6 @@ export const alarms: Readonly<Record<AlarmName, Kind>> = {
   },
   NotTold: {
     severity: "today",
-    counts: { TargetsWrong: 1, ForwardFailed: 1 },
     advice:
       "People or the second listener are not told: an address or a section of the targets secret is wrong, or they are away. No resignation is affected. Mend it, then redrive the dead letters.",
   },

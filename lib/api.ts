@@ -13,13 +13,12 @@ import {
 } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
 import { Certificate, CertificateValidation } from "aws-cdk-lib/aws-certificatemanager";
-import { type IMetric, Metric } from "aws-cdk-lib/aws-cloudwatch";
 import { CfnPermission } from "aws-cdk-lib/aws-lambda";
 import { FilterPattern, LogGroup, MetricFilter, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import { ARecord, HostedZone, RecordTarget } from "aws-cdk-lib/aws-route53";
 import { ApiGatewayv2DomainProperties } from "aws-cdk-lib/aws-route53-targets";
 import type { Construct } from "constructs";
-import { metricNamespace } from "../lambda/log.ts";
+import { alarmMetric, metricNamespace } from "../lambda/log.ts";
 import { acknowledge } from "./acknowledge.ts";
 import type { LiveFunction } from "./live-function.ts";
 import { keptOnceMade } from "./parts.ts";
@@ -32,16 +31,13 @@ export interface Routes {
   readonly isApart?: boolean;
 }
 
-/**
- * The API that senders call: the routes of the two functions and no other. Each request's signature authorises it.
- * `turnedAway` counts what never reaches a function: 429 on any route, and 413 on a directory's.
- */
+/** The API that senders call: the routes of the two functions and no other. Each request's signature authorises it. */
 export function createApi(
   scope: Construct,
   functions: readonly Routes[],
   directoryRoutes: readonly string[],
   { domain, throttle, logRetentionDays }: Settings,
-): { api: HttpApi; url: string; domainTarget: string | undefined; turnedAway: IMetric } {
+): { api: HttpApi; url: string; domainTarget: string | undefined } {
   const api = new HttpApi(scope, "Api", {
     createDefaultStage: false,
     // Until every console has the new address, the former one still takes departures.
@@ -76,9 +72,9 @@ export function createApi(
   (stage.node.defaultChild as CfnStage).routeSettings = routeSettings;
   // A stage cannot be told of a route that is not there yet.
   stage.node.addDependency(...resources);
+  countTurnedAway(accessLogs, directoryRoutes);
   return {
     api,
-    turnedAway: countTurnedAway(accessLogs, directoryRoutes),
     url: domain ? `https://${domain.name}` : stage.url.replace(/\/$/, ""),
     domainTarget: domainName?.regionalDomainName,
   };
@@ -124,22 +120,22 @@ function createDomain(
   return domainName;
 }
 
-/** AWS counts no status by itself, and neither request is in a function's log. */
-function countTurnedAway(accessLogs: LogGroup, directoryRoutes: readonly string[]): IMetric {
+/**
+ * Adds what never reaches a function to the metric of the alarm `Api`: 429 on any route, and 413 on a directory's. AWS
+ * counts no status by itself. A filter takes its dimension out of the line, so each line names the stack.
+ */
+function countTurnedAway(accessLogs: LogGroup, directoryRoutes: readonly string[]): void {
   const is = (field: string, value: string) => FilterPattern.stringValue(`$.${field}`, "=", value);
-  const metricName = "TurnedAway";
-  new MetricFilter(accessLogs, metricName, {
+  new MetricFilter(accessLogs, "TurnedAway", {
     logGroup: accessLogs,
     filterPattern: FilterPattern.any(
       is("status", "429"),
       FilterPattern.all(is("status", "413"), FilterPattern.any(...directoryRoutes.map((route) => is("route", route)))),
     ),
     metricNamespace,
-    metricName,
+    metricName: alarmMetric("Api"),
     dimensions: { Stack: "$.stack" },
   });
-  const { stackName } = Stack.of(accessLogs);
-  return new Metric({ namespace: metricNamespace, metricName, statistic: "Sum", dimensionsMap: { Stack: stackName } });
 }
 
 const accessLogFields = {

@@ -12,7 +12,7 @@ import {
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
-import { type Measure, type Metric as MetricName, metricNamespace } from "../lambda/log.ts";
+import { alarmParts, type Measure, type Metric as MetricName, metricNamespace } from "../lambda/log.ts";
 import { directoryNames, sourceNames } from "../lambda/resignation/source-names.ts";
 
 export interface DashboardProps {
@@ -38,6 +38,12 @@ export class Dashboard extends Construct {
       }),
     );
     dashboard.addWidgets(new AlarmStatusWidget({ title: "Alarms", width: 24, height: 3, alarms: [...alarms] }));
+    // An alarm watches one sum of these: here is which of them it was.
+    const behindAlarms = Object.values(alarmParts).flatMap((parts) => ("counts" in parts ? [parts.counts] : []));
+    const names = behindAlarms.flatMap((counts) => Object.keys(counts) as MetricName[]);
+    dashboard.addWidgets(
+      new GraphWidget({ title: "Behind the alarms", width: 24, left: names.map((name) => counted(name, fiveMinutes)) }),
+    );
     dashboard.addWidgets(
       graph(
         "Left, by source",
@@ -53,12 +59,13 @@ export class Dashboard extends Construct {
       ]),
     );
     dashboard.addWidgets(
-      graph("What waits", [
+      // The sweep sends nothing where nothing waits.
+      graph("What waits (no line: nothing)", [
         ...(["OpenWaiting", "HeldWaiting", "FailedWaiting"] as const).map((name) => measured(name, "Maximum")),
         queue.metricApproximateNumberOfMessagesVisible({ label: "in the queue" }),
         deadLetters.metricApproximateNumberOfMessagesVisible({ label: "dead letters" }),
       ]),
-      graph("Oldest that waits for us, and for an operator, seconds", [
+      graph("Oldest that waits for us, and for an operator, seconds (no line: none)", [
         measured("OldestOpenSeconds", "Maximum"),
         measured("OldestHeldSeconds", "Maximum"),
       ]),
@@ -77,12 +84,13 @@ export class Dashboard extends Construct {
     );
     dashboard.addWidgets(
       graph("The sweep", [counted("Heartbeat", hour), counted("WorkFailed", hour)]),
-      graph("Sources silent for too long", [measured("SilentSources", "Maximum")]),
+      graph("Sources silent for too long (no line: none)", [measured("SilentSources", "Maximum")]),
     );
   }
 }
 
 const hour = Duration.hours(1);
+const fiveMinutes = Duration.minutes(5);
 
 const graph = (title: string, left: IMetric[]) => new GraphWidget({ title, left, width: 8 });
 
