@@ -52,7 +52,7 @@ export function drawCost(): string {
     "",
     ...table("what", idle),
     "",
-    `The template has ${resources} resources. Custom metrics cost by the hour in which they are sent: others than these two only in hours in which something happens.`,
+    `The template has ${resources} resources. AWS bills each metric that an alarm watches, so what belongs to one adds to one metric (\`alarmParts\` in \`lambda/log.ts\`), and what only tells sooner what another alarm hears is not watched ([what is heard where](runbook.md#what-is-heard-where)). Custom metrics are billed by the hour in which they are sent: ${dollars(prices.metric)} for a month in which that is every hour. A sweep sends a gauge only where something waits, and a count comes only where something happens; then its alarm's metric comes with it. So a state that stays for a whole month (a departure that is held) costs about ${dollars(3 * prices.metric)} more.`,
     "",
     "## Settings that cost",
     "",
@@ -63,7 +63,7 @@ export function drawCost(): string {
     "| `xRay` | 5.00 per million traces |",
     "| `domain.hostedZone` | 0.50 for the zone |",
     `| \`network\` | ${dollars(prices.natGateway)} for a NAT gateway where there is none, and ${prices.natGb} a GB; or about ${dollars(prices.endpoint)} a zone for each endpoint of SQS, Secrets Manager and what else is called (DynamoDB's is free) |`,
-    `| \`lark.forwardTo\`, \`wechatwork.forwardTo\` | ${dollars(polling(1))} for polling, ${dollars(2 * prices.alarm)} for two alarms, 2.00 per million requests passed on |`,
+    `| \`lark.forwardTo\`, \`wechatwork.forwardTo\` | ${dollars(polling(1))} for polling, ${dollars(metricsOfForwarding() * prices.alarm)} for ${metricsOfForwarding()} more metrics of alarms, 2.00 per million requests passed on |`,
     "",
     "## While somebody floods us",
     "",
@@ -78,7 +78,7 @@ export function drawCost(): string {
 
 /** What a stack costs in a month in which nothing comes. */
 export function idleMonth(): Line[] {
-  const { count } = readTemplate();
+  const { count, alarmMetrics } = readTemplate();
   const sweep = readCounts("sweep");
   const feeds = count("AWS::Lambda::EventSourceMapping");
   const secrets = count("AWS::SecretsManager::Secret");
@@ -86,9 +86,13 @@ export function idleMonth(): Line[] {
   const sweeps = month.minutes / 5;
   return [
     { what: "secrets", how: `${secrets} × ${dollars(prices.secret)}`, sum: secrets * prices.secret },
-    { what: "alarms", how: `${alarms} × ${dollars(prices.alarm)}`, sum: alarms * prices.alarm },
     {
-      what: "custom metrics that every sweep sends",
+      what: `${alarms} alarms on ${alarmMetrics} metrics: AWS bills each metric of an alarm`,
+      how: `${alarmMetrics} × ${dollars(prices.alarm)}`,
+      sum: alarmMetrics * prices.alarm,
+    },
+    {
+      what: "custom metrics that every sweep sends, though nothing waits",
       how: `${metricsOfSweep.length} × ${dollars(prices.metric)} (${metricsOfSweep.map((name) => `\`${name}\``).join(", ")})`,
       sum: metricsOfSweep.length * prices.metric,
     },
@@ -171,15 +175,24 @@ function readCounts(what: string): Counts {
   return new Map(found.map(([, name = "", count, price]) => [name, { count: Number(count), price: Number(price) }]));
 }
 
-/** The template with the defaults. */
-function readTemplate() {
+/** So many metrics of alarms more with a second listener. */
+const metricsOfForwarding = () =>
+  readTemplate({ lark: { forwardTo: "https://sync.example.com" } }).alarmMetrics - readTemplate().alarmMetrics;
+
+/** The template with the defaults, or with settings besides. */
+function readTemplate(settings: object = {}) {
   const app = new App({ context: { "aws:cdk:bundling-stacks": [] } });
   const genauth = { host: "https://api.genauth.ai", userPoolId: "pool" };
-  const template = Template.fromStack(new ResignWebhookStack(app, "ResignWebhook", { genauth }));
+  const template = Template.fromStack(new ResignWebhookStack(app, "ResignWebhook", { genauth, ...settings }));
   const [stage] = Object.values(template.findResources("AWS::ApiGatewayV2::Stage"));
+  const alarms = Object.values(template.findResources("AWS::CloudWatch::Alarm"));
+  const watched = alarms.flatMap(({ Properties }) =>
+    Properties.Metrics ? Properties.Metrics.filter((one: { MetricStat?: object }) => one.MetricStat) : [Properties],
+  );
   return {
     resources: Object.keys((template.toJSON() as { Resources: object }).Resources).length,
     count: (type: string) => Object.keys(template.findResources(type)).length,
+    alarmMetrics: watched.length,
     routesPerSecond: Number(stage?.Properties.DefaultRouteSettings.ThrottlingRateLimit),
   };
 }

@@ -78,7 +78,7 @@ test("a source that is on and has sent nothing for silenceDays raises the alarm"
   await start();
   await fromWechatwork(wechatworkDeleted("demo_1", "wwlocal"));
   await outcomeOf("wechatwork:demo_1");
-  const quiet = { gauges: { SilentSources: 0 }, named: [] };
+  const quiet = { gauges: expect.not.objectContaining({ SilentSources: expect.anything() }), named: [] };
   expect(await sweepInDays(13.9)).toMatchObject(quiet);
   // The keys of the others are there, and these have never said a word.
   const silent = { gauges: { SilentSources: directoryNames.length }, named: directoryNames };

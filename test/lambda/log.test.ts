@@ -14,13 +14,36 @@ test("a count is one line that CloudWatch reads a metric out of (embedded metric
   ).count("Refused", "why", { route: "POST /lark" }, "WARN");
   expect(lines).toHaveLength(1);
   const line = JSON.parse(lines[0] ?? "") as Record<string, unknown>;
-  expect(line).toMatchObject({ level: "WARN", message: "why", service: "webhook", route: "POST /lark", Refused: 1 });
+  const sums = { Refused: 1, AlarmRefused: 1 };
+  expect(line).toMatchObject({ level: "WARN", message: "why", service: "webhook", route: "POST /lark", ...sums });
   expect(line._aws).toEqual({
     Timestamp: 1_795_485_600_000,
     CloudWatchMetrics: [
       { Namespace: metricNamespace, Dimensions: [["Stack"]], Metrics: [{ Name: "Refused", Unit: "Count" }] },
+      { Namespace: metricNamespace, Dimensions: [["Stack"]], Metrics: [{ Name: "AlarmRefused", Unit: "Count" }] },
     ],
   });
+});
+
+test("what belongs to an alarm adds to its one metric, by its weight, in all of the stack alone", () => {
+  const lines: string[] = [];
+  const log = createLog("x", (line) => lines.push(line));
+  log.count("StartedFailing", "why", { source: "lark" });
+  log.measure("OldestHeldSeconds", 86_399);
+  log.measure("OldestHeldSeconds", 86_400);
+  log.count("Accepted", "why", { source: "lark" });
+  const sent = lines.map((line) => JSON.parse(line));
+  expect(sent.map(({ AlarmRefused, AlarmHeld }) => [AlarmRefused, AlarmHeld])).toEqual([
+    [3, undefined],
+    [undefined, undefined],
+    [undefined, 1],
+    [undefined, undefined],
+  ]);
+  const dimensions = sent.map(({ _aws }) =>
+    _aws.CloudWatchMetrics.map((one: { Dimensions: unknown }) => one.Dimensions),
+  );
+  const [all, bySource] = [[["Stack"]], [["Stack"], ["Stack", "source"]]];
+  expect(dimensions).toEqual([[bySource, all], [all], [all, all], [bySource]]);
 });
 
 test("a metric is counted for its stack, and by source where there is one", () => {

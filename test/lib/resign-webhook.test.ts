@@ -238,7 +238,9 @@ test("what API Gateway itself turns away is counted: 429, and 413 on a directory
   expect(isCounted("413", "POST /dingtalk")).toBe(true);
   expect(isCounted("413", "POST /resignations")).toBe(false);
   expect(isCounted("401", "POST /lark")).toBe(false);
-  expect(MetricTransformations[0].Dimensions).toEqual([{ Key: "Stack", Value: "$.stack" }]);
+  expect(MetricTransformations).toMatchObject([
+    { MetricName: "AlarmApi", MetricNamespace: "ResignWebhook", Dimensions: [{ Key: "Stack", Value: "$.stack" }] },
+  ]);
   template.hasResourceProperties("AWS::ApiGatewayV2::Stage", {
     AccessLogSettings: Match.objectLike({ Format: Match.stringLikeRegexp('"stack":"') }),
   });
