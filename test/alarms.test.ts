@@ -172,7 +172,7 @@ describe("the template", () => {
 });
 
 /** The runbook's table of what is heard where, with its minutes, which follow from the template. */
-describe("a function that crashes at each call, or that AWS throttles, is heard though nobody watches it itself", () => {
+describe("a function that crashes at each call, or that AWS throttles, is heard", () => {
   const app = new App({ context: { "aws:cdk:bundling-stacks": [] } });
   const byDefault = { genauth: { host: "https://api.genauth.ai", userPoolId: "pool" } };
   const made = Template.fromStack(new ResignWebhookStack(app, "local", byDefault));
