@@ -179,11 +179,11 @@ const localSchema = z
         /** Webhooks kept warm, for WeCom's one second. Costs by the hour: see docs/cost.md. @default 0 */
         webhookProvisioned: z._default(count, 0),
         /**
-         * So many executions of the account are kept for webhooks, and no more of them run at once: 50 requests a
-         * second at 0.4 s each, a cold one's time. Raise it with `throttle.ratePerSecond`. 0: none are kept, for an
-         * account that has too few: see docs/setup.md#concurrency. @default 20
+         * So many executions of the account are kept for webhooks, and no more of them run at once: as many as may
+         * come in a second (`throttle.ratePerSecond`), all of them cold. 0: none are kept, for an account that has too
+         * few: see docs/setup.md#concurrency. @default 50
          */
-        webhookReserved: z._default(count, 20),
+        webhookReserved: z._default(count, 50),
         /** At most so many resigners at once, each with up to 10 departures: how hard GenAuth is called. @default 5 */
         resignerMax: z._default(count.check(z.gte(2), z.lte(1000)), 5),
       },

@@ -114,7 +114,7 @@ describe("nothing else in the account or on the API can cost a departure", () =>
   };
 
   test("webhook has executions of its own, unless they are switched off", () => {
-    expect(functionOf(template, "webhook")).toMatchObject({ ReservedConcurrentExecutions: 20 });
+    expect(functionOf(template, "webhook")).toMatchObject({ ReservedConcurrentExecutions: 50 });
     template.resourcePropertiesCountIs("AWS::Lambda::Function", { ReservedConcurrentExecutions: Match.anyValue() }, 1);
     const without = synthesize({ concurrency: { webhookReserved: 0 } });
     expect(functionOf(without, "webhook")).not.toHaveProperty("ReservedConcurrentExecutions");

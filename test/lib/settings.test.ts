@@ -31,7 +31,7 @@ test("everything but genauth has a default", () => {
     graceDays: 0,
     endSessionsIn: [],
     retry: { firstDelaySeconds: 5, maxDelaySeconds: 900, giveUpAfterSeconds: 172_800 },
-    concurrency: { webhookProvisioned: 0, webhookReserved: 20, resignerMax: 5 },
+    concurrency: { webhookProvisioned: 0, webhookReserved: 50, resignerMax: 5 },
     xRay: false,
     logRetentionDays: 365,
     throttle: { ratePerSecond: 50, burst: 100 },
