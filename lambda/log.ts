@@ -55,7 +55,7 @@ export type Measure =
 
 export const metricNamespace = "ResignWebhook";
 
-interface AlarmParts {
+export interface AlarmParts {
   readonly counts?: Partial<Record<Metric, number>>;
   readonly gauges?: Partial<Record<Measure, number>>;
 }
@@ -86,16 +86,15 @@ export const alarmParts = {
 export const alarmMetric = (alarm: keyof typeof alarmParts) => `Alarm${alarm}`;
 
 /** What a count or a measure adds to the metric of its alarm. */
-function shareInAlarm(name: Metric | Measure, value: number): Record<string, number> {
-  const all = Object.entries(alarmParts) as [keyof typeof alarmParts, { counts?: Shares; gauges?: Shares }][];
-  for (const [alarm, { counts, gauges }] of all) {
-    const from = gauges?.[name];
-    const share = counts?.[name] ?? (from !== undefined && value >= from ? 1 : undefined);
+function shareInAlarm(name: Metric | Measure, value: number): Readonly<Record<string, number>> {
+  for (const alarm of Object.keys(alarmParts) as (keyof typeof alarmParts)[]) {
+    const { counts, gauges }: AlarmParts = alarmParts[alarm];
+    const from = gauges?.[name as Measure];
+    const share = counts?.[name as Metric] ?? (from !== undefined && value >= from ? 1 : undefined);
     if (share !== undefined) return { [alarmMetric(alarm)]: share };
   }
   return {};
 }
-type Shares = Readonly<Record<string, number>>;
 
 export type Facts = Readonly<Record<string, string | number | boolean | undefined>>;
 

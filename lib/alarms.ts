@@ -16,7 +16,7 @@ import { Subscription, Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
-import { alarmMetric, alarmParts, metricNamespace } from "../lambda/log.ts";
+import { type AlarmParts, alarmMetric, alarmParts, metricNamespace } from "../lambda/log.ts";
 import { acknowledge } from "./acknowledge.ts";
 
 export interface AlarmsProps {
@@ -98,7 +98,7 @@ function ownMetric(name: AlarmName): string | undefined {
 export function behind(name: AlarmName): string[] {
   if (name === "Heartbeat") return ["Heartbeat"];
   if (name === "Throttles") return [];
-  const { counts = {}, gauges = {} } = { counts: {}, gauges: {}, ...alarmParts[name] };
+  const { counts = {}, gauges = {} }: AlarmParts = alarmParts[name];
   // API Gateway's own 429 and 413, which a filter of the access log adds.
   return [...Object.keys(counts), ...Object.keys(gauges), ...(name === "Api" ? ["TurnedAway"] : [])];
 }

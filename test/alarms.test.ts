@@ -9,7 +9,7 @@ import { larkDeleted, send, signApi, signLark, signWechatwork, wechatworkDeleted
 import { openTable } from "../lambda/aws/table.ts";
 import { personId, relationId } from "../lambda/departure/people.ts";
 import { createForwarder } from "../lambda/forwarder.ts";
-import { alarmParts, createLog, type Measure, type Metric } from "../lambda/log.ts";
+import { type AlarmParts, alarmParts, createLog, type Measure, type Metric } from "../lambda/log.ts";
 import { createNotifier } from "../lambda/notifier.ts";
 import { toMessages } from "../lambda/resignation/notice.ts";
 import { createResigner } from "../lambda/resigner.ts";
@@ -37,10 +37,6 @@ function namesOf({ Namespace, MetricName, Dimensions }: ReturnType<typeof watche
   return Namespace === "AWS/Lambda" ? `${MetricName} of ${resource}` : MetricName;
 }
 
-interface Parts {
-  readonly counts?: Partial<Record<Metric, number>>;
-  readonly gauges?: Partial<Record<Measure, number>>;
-}
 const minuteMs = 60_000;
 const hourMs = 3_600_000;
 
@@ -139,7 +135,7 @@ describe("the template", () => {
     expect(on(0, [heartbeat(), pointOf(stat, from - 1, Date.now())])).toEqual([]);
   });
 
-  const parts = Object.entries(alarmParts) as [AlarmName, Parts][];
+  const parts = Object.entries(alarmParts) as [AlarmName, AlarmParts][];
   const counts = parts.flatMap(([name, { counts = {} }]) =>
     Object.entries(counts).map((one) => [name, ...one] as const),
   );
