@@ -30,7 +30,12 @@ beforeEach(() => {
   genauth.reset();
   lines = [];
 });
-afterEach(() => stack.close());
+let running: { close(): Promise<void> } | undefined;
+async function stop() {
+  await running?.close();
+  running = undefined;
+}
+afterEach(stop);
 afterAll(async () => {
   await Promise.all([aws.close(), genauth.close()]);
 });
@@ -41,7 +46,7 @@ const sources: Source[] = [...directoryNames, "slack", "api"];
 /** The first start makes the tables, every later one finds them. */
 async function start(given: object, isAnew = true) {
   const { LEDGER_TABLE: ledger = "", QUARANTINE_TABLE: quarantine = "" } = isAnew ? {} : stack.environment;
-  if (!isAnew) await stack.close();
+  await stop();
   lines = [];
   const tables = isAnew ? {} : { tables: { ledger, quarantine } };
   stack = await startStack({
@@ -52,6 +57,7 @@ async function start(given: object, isAnew = true) {
     isPolling: false,
     ...tables,
   });
+  running = stack;
 }
 
 const requests: Record<Source, () => SignedRequest> = {

@@ -221,7 +221,7 @@ describe("a call", () => {
 
   test.each(["500", "http500", "429", "hang", "cut", "garbage"] as const)("that meets %s is busy", async (mode) => {
     simulator.fail({ mode, count: 1 });
-    const { genauth } = connect();
+    const { genauth } = connect(undefined, mode === "hang" ? 2_000 : undefined);
     expect(await genauth.resign(leaver)).toMatchObject({ kind: "busy" });
     // A call that was cut was carried out: GenAuth refuses the second one.
     expect(await genauth.resign(leaver)).toMatchObject({ kind: mode === "cut" ? "refused" : "done" });
