@@ -224,7 +224,10 @@ export class ResignWebhookStack extends Stack {
       TargetsSecret: [targets.secretArn, "Fill in who is told"],
       LedgerTable: [ledger.tableName, "Every resignation, from acceptance to outcome"],
       QueueUrl: [queue.queueUrl, "What waits to be resigned"],
-      ResignerFeed: [resignerFeed.eventSourceMappingId, "Switched off, everything waits (docs/runbook.md, Stop)"],
+      ResignerFeed: [
+        resignerFeed.eventSourceMappingId,
+        "Switched off, everything waits (docs/runbook.md, Stop everything)",
+      ],
       DeadLettersUrl: [deadLetters.queueUrl, "What failed for good"],
       Version: [version, "Of this project"],
       AlarmTopic: [alarms.topic.topicArn, "Subscribe here to hear alarms"],

@@ -21,7 +21,7 @@ export async function stopAll(operator: Operator, options: StopOptions): Promise
   const stop = await operator.call<ShownStop>("POST", "/stop", toBody(options));
   print(stop, options, () => {
     const isFirst = stop.history.at(-1)?.at === stop.since;
-    console.log(`${isFirst ? "" : "It was stopped before. "}${toBanner(stop)}`);
+    console.log(`${isFirst ? "" : "It was stopped before. "}${toBanner(stop)}\nThis is ${options.url}.`);
   });
 }
 
@@ -32,7 +32,7 @@ export async function startAll(operator: Operator, options: StopOptions): Promis
   print(stop, options, () =>
     console.log(
       before.isStopped
-        ? "Started. What waited goes on within ten minutes; the brake holds what is too much of it.\nWho waits for you: npm run ledger -- list --status held"
+        ? `Started: ${options.url}. What waited goes on within ten minutes; the brake holds what is too much of it.\nWho waits for you: npm run ledger -- list --status held`
         : "Nothing is stopped.",
     ),
   );

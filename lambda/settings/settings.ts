@@ -90,12 +90,13 @@ export const notices = () => ({
 
 export const operators = () => ({
   /**
-   * Callers of the signed API (names in the keys' section `api`) who may list, approve, cancel, retry and acknowledge.
-   * @default []
+   * Callers of the signed API (names in the keys' section `api`) who may list, approve, cancel, retry, acknowledge, and
+   * stop and start everything. @default []
    */
   api: list([]),
   /**
-   * People in Slack who may order, list, approve and cancel: team id and user id, as in `"T0123/U0456"`. @default []
+   * People in Slack who may order, list, approve, cancel and retry, and stop and start everything: team id and user
+   * id, as in `"T0123/U0456"`. @default []
    */
   slack: list([]),
 });

@@ -92,7 +92,7 @@ interface Proven extends Opened {
 
 /**
  * Lark retries for 7 hours and does not say whether a retry is signed anew, so the window is a day; the age
- * of the event itself is the guard's matter. Ten digits: the signed text has no separators, and a free form would
+ * of the event itself is asked later, by the gates. Ten digits: the signed text has no separators, and a free form would
  * let digits move between timestamp and nonce.
  */
 function verifyTimestamp(timestamp: string, isStrict: boolean, now: Date): void {

@@ -147,7 +147,7 @@ test("stop stops everything, whatever is listed says so, and start goes on", asy
   });
   expect(await ledger("start", "--operator", "bob", "--why", "looked at everybody")).toMatchObject({
     code: 0,
-    out: expect.stringMatching(/^Started\./),
+    out: expect.stringMatching(/^Started: /),
     err: "",
   });
   expect(await ledger("start")).toMatchObject({ code: 0, out: "Nothing is stopped.\n" });
