@@ -180,8 +180,8 @@ const localSchema = z
         webhookProvisioned: z._default(count, 0),
         /**
          * So many executions of the account are kept for webhooks, and no more of them run at once: as many as may
-         * come in a second (`throttle.ratePerSecond`), all of them cold. 0: none are kept, for an account that has too
-         * few: see docs/setup.md#concurrency. @default 50
+         * come in a second to one address (`throttle.ratePerSecond`), all of them cold. The directories share them. 0:
+         * none are kept, for an account that has too few: see docs/setup.md#concurrency. @default 50
          */
         webhookReserved: z._default(count, 50),
         /** At most so many resigners at once, each with up to 10 departures: how hard GenAuth is called. @default 5 */

@@ -19,7 +19,7 @@ export async function askAccount(reserved = readReserved()): Promise<Finding[]> 
     const { AccountLimit } = await client.send(new GetAccountSettingsCommand());
     const { ConcurrentExecutions: all = 0, UnreservedConcurrentExecutions: free = 0 } = AccountLimit ?? {};
     const needed = mustStayFree + reserved;
-    const found = `${all} in ${region}, ${free} of them not reserved; ${needed} are needed`;
+    const found = `${all} in ${region}, ${free} of them not reserved; a first deployment needs ${needed}`;
     const ask = `Ask for ${Math.ceil((all - free + needed) / 1_000) * 1_000} (Concurrent executions): ${quotaOf(region)}`;
     return [{ what, found, isWell: free >= needed, advice: `${ask}\n    ${until(reserved)}` }];
   } catch (error) {

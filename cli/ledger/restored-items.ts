@@ -67,8 +67,9 @@ async function copyDeparture(departure: Resignation, there: Item | undefined, li
   const against = returns.filter((one) => verdictOf(departure, [one]) !== "no");
   const why = `From a restored copy of the ledger, where it was ${was}: what happened since is not known`;
   const entry = { at: live.now, by: `${live.operator} (import-restored)`, why };
-  // What the copy still had to tell is old.
-  const held = moveTo(departure, "held", { heldFor: "stale", tell: undefined }, entry);
+  // What the copy still had to tell is old, and what it was released from counts returns that may begin anew.
+  const anew = { tell: undefined, released: undefined, returnsHeld: undefined, ageJudgedFor: undefined };
+  const held = moveTo(departure, "held", { heldFor: "stale", ...anew, hasReturnPlace: undefined }, entry);
   if (!live.isDryRun) await live.ledger.enter(held);
   const back = [...new Set(against.map(({ source, to }) => `${source} (${to})`))].join(", ");
   return { id, became: "held", userId, was, occurredAt, ...(back && { back }) };

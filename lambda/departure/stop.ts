@@ -43,7 +43,7 @@ export interface Stop {
 /** Reads the item. Never throws: whatever cannot be read counts as a stop. */
 export function parseStop(item: Item | undefined): Stop {
   if (!item) return { isStopped: false, isUnreadable: false, history: [] };
-  const { data } = stopSchema.safeParse(item);
+  const { data } = stopSchema.safeParse({ ...item, since: item.since ?? item.stoppedAt });
   const { by, why, version, history } = item;
   return {
     isStopped: data?.startedAt === undefined,
@@ -58,19 +58,24 @@ export function parseStop(item: Item | undefined): Stop {
 
 /** The stop after somebody stopped everything. Repeated, it keeps its first `since`, and who and why. */
 export function stopped(before: Stop, { at, by, why, request }: Omit<StopStep, "status">): Stop {
-  const history = [...before.history, { at, by, status: "stopped" as const, why, request }];
+  const history = [...withTheFirst(before), { at, by, status: "stopped" as const, why, request }];
   if (before.isStopped && !before.isUnreadable) return { ...before, history };
   return { isStopped: true, isUnreadable: false, since: at, by, why, history, version: before.version };
 }
 
 /** The stop after somebody started everything again. */
 export function started(before: Stop, { at, by, why, request }: Omit<StopStep, "status">): Stop {
+  const history = [...withTheFirst(before), { at, by, status: "started" as const, why, request }];
   const since = before.since ?? at;
-  const byHand = { at: since, by: before.by ?? "hand", status: "stopped" as const, why: before.why };
-  const isNoted = before.history.some(({ at, status }) => at === since && status === "stopped");
-  const former = isNoted ? before.history : [...before.history, byHand];
-  const history = [...former, { at, by, status: "started" as const, why, request }];
   return { ...before, since, startedAt: at, isStopped: false, isUnreadable: false, history };
+}
+
+/** The history with the stop that stands: one that was written by hand is not in it. */
+function withTheFirst({ isStopped, since, by = "hand", why, history }: Stop): readonly StopStep[] {
+  if (!isStopped || since === undefined) return history;
+  if (history.some(({ at, status }) => at === since && status === "stopped")) return history;
+  const byHand = { at: since, by, status: "stopped" as const, why };
+  return [...history, byHand].toSorted((one, other) => Date.parse(one.at) - Date.parse(other.at));
 }
 
 /** How much of the time between two moments was stopped; all in milliseconds. */
@@ -97,11 +102,13 @@ export function createStops(table: Table) {
     },
 
     /** Writes the stop, unless somebody else wrote since it was read. */
-    async saveStop({ isStopped, isUnreadable, ...next }: Stop): Promise<boolean> {
+    async saveStop({ isStopped, isUnreadable, since, ...next }: Stop): Promise<boolean> {
       const { version } = next;
       const item = {
         id: stopId,
         ...next,
+        // 1b0cc94 and before take whatever has a `since` for a stop, also one that has ended.
+        ...(isStopped ? { since } : { stoppedAt: since }),
         history: next.history.slice(-maxSteps),
         version: typeof version === "number" ? version + 1 : 1,
       };

@@ -3,6 +3,7 @@ import { type Answer, json } from "../http.ts";
 import { countUnreadable } from "../log.ts";
 import { escapeText } from "../notices/text.ts";
 import { malformed, Problem } from "../problem.ts";
+import { directoryNames } from "../resignation/source-names.ts";
 import { isStatus, statuses } from "../resignation/status.ts";
 import type { DeskSettings } from "../settings/by-function.ts";
 import { toInquiry } from "./inquiry.ts";
@@ -40,7 +41,7 @@ export function carryOut(given: Command, settings: DeskSettings, now: Date): Wor
   const { words, whole } = readWords(given.text, commands);
   const [first = "", ...rest] = words;
   const word = first.toLowerCase();
-  if (idsIn(whole, settings.allowedProviders).length > 1) return say(twoIds);
+  if (idsIn(whole, known(settings)).length > 1) return say(twoIds);
   if (!commands.has(word)) return askAbout(first, rest, given, settings, now);
   if (word === "" || word === "help") return say(help(command));
   if (word === "list" || word === "status") return show(word, rest, settings);
@@ -106,7 +107,9 @@ function decide(name: ActName, [first = "", ...rest]: string[], given: Command, 
 
 /** Stops everything, or starts it again. With somebody's id nothing is done: that was meant for one person. */
 function emergency(name: "stop" | "start", rest: string[], given: Command, settings: DeskSettings): Work {
-  if (idsIn(given.text, settings.allowedProviders).length > 0) return say(forEverything(name, settings.slack.command));
+  // Of one word nobody can tell a reason from an id, and to start by mistake could not be undone.
+  const isOfOne = name === "start" && rest.length === 1;
+  if (isOfOne || idsIn(given.text, known(settings)).length > 0) return say(forEverything(name, settings.slack.command));
   const reason = readReason(rest);
   const { operator, requestId } = given;
   const act = { name, caller: "slack", operator, requestId, ...(reason && { reason }) };
@@ -115,6 +118,9 @@ function emergency(name: "stop" | "start", rest: string[], given: Command, setti
     return ephemeral(stop.isStopped ? stopLine(stop) : "Nothing is stopped: what waited goes on within minutes.");
   });
 }
+
+/** Whose ids are told from words: of the directories too that nobody may be ordered from. */
+const known = ({ allowedProviders }: DeskSettings) => [...allowedProviders, ...directoryNames];
 
 /** A problem becomes a message to the operator. */
 function answered(work: Work): Work {

@@ -38,7 +38,7 @@ test("a new account is told what to ask for, and where; nothing is created", asy
   account(10);
   const { code, out } = await runCommand("doctor", ["--before-deploy"], environment());
   expect(code).toBe(1);
-  expect(out).toContain("10 in eu-west-1, 10 of them not reserved; 150 are needed");
+  expect(out).toContain("10 in eu-west-1, 10 of them not reserved; a first deployment needs 150");
   expect(out).toContain(
     "Ask for 1000 (Concurrent executions): https://eu-west-1.console.aws.amazon.com/servicequotas/home/services/lambda/quotas/L-B99A9384",
   );

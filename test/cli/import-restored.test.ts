@@ -60,6 +60,19 @@ async function start(changes: object) {
   };
 }
 
+test("what was released before is not released in the copy: the counts of returns may begin anew", async () => {
+  const { deliver, table, stopOrStart, lose, get } = await start({});
+  const id = await deliver({ userId: who(1) });
+  const released = [{ from: "returned", by: "alice", at: new Date().toISOString() }];
+  await table.put({ ...(await table.get({ id })), released, returnsHeld: { [`${who(1)} lark`]: 1 } });
+  const { name } = await restore();
+  await lose(id);
+  await stopOrStart("stop");
+  expect(await importRestored("--from", name)).toMatchObject({ code: 0 });
+  expect(await get(id)).toMatchObject({ status: "held", heldFor: "stale" });
+  for (const field of ["released", "returnsHeld"]) expect(await table.get({ id })).not.toHaveProperty(field);
+}, 60_000);
+
 test("nobody who came back is resigned, and nobody who left is lost", async () => {
   const { deliver, back, rest, act, status, seen, resigned, get, table, stopOrStart, lose, ...more } = await start({
     graceDays: 1,

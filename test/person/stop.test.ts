@@ -13,6 +13,7 @@ import {
   type Instead,
   minute,
   someone,
+  startAt,
   startCompany,
   startGround,
 } from "./fixtures.ts";
@@ -386,6 +387,20 @@ describe("a stop that was written by hand", () => {
     expect(await status(id)).toBe("resigned");
   });
 
+  // Before: the repeated stop stood first, and the time since the first one counted for `stale`.
+  test("and is repeated by an operator makes nobody stale for the time since it began", async () => {
+    const { table, deliver, stopOrStart, rest, status, ledger } = await start();
+    const id = await deliver();
+    await table.put({ id: "stop", since: startAt.toISOString(), by: "carol" });
+    await pass(40 * hour);
+    await stopOrStart("stop");
+    await pass(4 * hour);
+    await stopOrStart("start");
+    await rest();
+    expect(await status(id)).toBe("resigned");
+    expect((await ledger.readStop()).history.map(({ by }) => by)).toEqual(["carol", "alice (ops)", "alice (ops)"]);
+  });
+
   test("over one that was ended stops again", async () => {
     const { table, deliver, stopOrStart, status } = await start();
     await stopOrStart("stop");
@@ -429,6 +444,14 @@ describe("an operator's stop", () => {
     const { since, by, why } = first;
     expect(second).toMatchObject({ since, by, why, isStopped: true });
     expect(second.history).toMatchObject([{ by: "alice (ops)" }, { by: "bob (ops)", why: "second" }]);
+  });
+
+  test("that has ended has no since in its item: the version before would take it for a stop", async () => {
+    const { table, stopOrStart, ledger } = await start();
+    await stopOrStart("stop");
+    await stopOrStart("start");
+    expect(await table.get({ id: "stop" })).not.toHaveProperty("since");
+    expect(await ledger.readStop()).toMatchObject({ isStopped: false, since: startAt.toISOString() });
   });
 
   test("started twice is quiet, and so is a start of what was never stopped", async () => {

@@ -115,14 +115,18 @@ describe("the command", () => {
     expect(await type("/resign START")).toMatchObject({ kind: "answer" });
   });
 
-  test.each(["stop lark:ou_1", "start lark:ou_1", "stop res_1", "start ou_1a left"])(
-    "%s does nothing: it names one person",
-    async (text) => {
-      expect(await said(type(`/resign ${text}`))).toContain(
-        "is for everybody at once, and takes no id: nothing was done",
-      );
-    },
-  );
+  test.each([
+    "stop lark:ou_1",
+    "start lark:ou_1",
+    "stop res_1",
+    "start ou_1a left",
+    "start dingtalk:zhangsan now",
+    "start zhangsan",
+  ])("%s does nothing: it names one person", async (text) => {
+    expect(await said(type(`/resign ${text}`))).toContain(
+      "is for everybody at once, and takes no id: nothing was done",
+    );
+  });
 
   test("may have white space in it, and a reason of 500 characters", async () => {
     expect(await type("/resign   lark:ou_1   left   today ")).toMatchObject({ inquiry: { reason: "left today" } });
