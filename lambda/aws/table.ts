@@ -142,7 +142,8 @@ export function openTable({ client, table: TableName, newWriteId = randomWriteId
    * Sends a conditional write, which takes effect once and knows its own effect. A late success is a success: the SDK
    * repeats a request that timed out, and to DynamoDB that is a new request, whose condition fails where the first one
    * was carried out (aws-sdk-java, issue 2667; DynamoDB has a token for transactions, and none for single items). So
-   * each write leaves an id of its own in the item, and whoever finds it there has written it.
+   * each write leaves an id of its own in the item; a repeat that finds that id there knows that the first one was
+   * carried out.
    *
    * If another writer came in between, the id is gone, and the answer is that the condition failed. It may have been
    * carried out all the same: a caller reads again before it says so, and does nothing that cannot be repeated.

@@ -98,7 +98,7 @@ export function lines(resignations: Resignation[], ifNone: string, unreadable: r
   return all.length > 0 ? all.join("\n").slice(0, 2900) : ifNone;
 }
 
-/** That all is stopped, for whoever lists or stops. */
+/** Says that all is stopped: above every list, and in the answer to `stop`. */
 export function stopLine({ since, by, why }: Stop): string {
   const told = [
     since && ` since ${since}`,
