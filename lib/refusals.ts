@@ -1,5 +1,7 @@
+/** What is refused at synth, and that no form of a value shows. */
 import { Token } from "aws-cdk-lib";
 import * as settingsOf from "../lambda/settings/by-function.ts";
+import type { Settings } from "./settings.ts";
 
 const builtIn = new Set(Object.values(settingsOf).flatMap((part) => Object.keys(part().def.shape)));
 
@@ -15,6 +17,22 @@ export function refuseTokens(props: object): void {
       `  resignWebhook.${path}: is known only once the stack is deployed (a CDK token), and this setting is built into the functions before: give its value`,
   );
   throw new Error(`The settings are wrong:\n${lines.join("\n")}`);
+}
+
+/**
+ * Throws an error that names a setting which AWS would refuse in this region. Where the template names none, the region
+ * is this shell's.
+ */
+export function refuseByRegion({ xRay, kmsKeyArn, domain }: Settings, given: string): void {
+  const region = Token.isUnresolved(given) ? process.env.CDK_DEFAULT_REGION : given;
+  if (region === undefined) return;
+  if (xRay && region.startsWith("cn-")) {
+    throw new Error(`resignWebhook.xRay: AWS has no X-Ray for functions in ${region}: leave it out (docs/china.md)`);
+  }
+  for (const [name, arn] of Object.entries({ kmsKeyArn, "domain.certificateArn": domain?.certificateArn })) {
+    const there: string = arn?.split(":")[3] ?? region;
+    if (there !== region) throw new Error(`resignWebhook.${name}: is of ${there}, and the stack's region is ${region}`);
+  }
 }
 
 /** Where tokens are, as in `genauth.userPoolId`. */

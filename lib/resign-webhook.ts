@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Annotations, CfnOutput, Duration, Stack, type StackProps, Token } from "aws-cdk-lib";
+import { Annotations, CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
 import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import type { EventSourceMapping } from "aws-cdk-lib/aws-lambda";
 import type { Secret } from "aws-cdk-lib/aws-secretsmanager";
@@ -17,8 +17,8 @@ import { createApi } from "./api.ts";
 import { Dashboard } from "./dashboard.ts";
 import type { LiveFunction } from "./live-function.ts";
 import { allow, partsOf } from "./parts.ts";
-import { parseSettings, type ResignWebhookProps, type Settings } from "./settings.ts";
-import { refuseTokens } from "./tokens.ts";
+import { refuseByRegion, refuseTokens } from "./refusals.ts";
+import { parseSettings, type ResignWebhookProps } from "./settings.ts";
 import { warningsOf } from "./warnings.ts";
 
 /** The way a departure travels: API Gateway → webhook → queue → resigner → GenAuth, with the ledger beside it. */
@@ -235,22 +235,6 @@ export class ResignWebhookStack extends Stack {
     for (const [name, [value, description]] of Object.entries(outputs)) {
       new CfnOutput(this, name, { value, description });
     }
-  }
-}
-
-/**
- * Throws an error that names a setting which AWS would refuse in this region. Where the template names none, the region
- * is this shell's.
- */
-function refuseByRegion({ xRay, kmsKeyArn, domain }: Settings, given: string): void {
-  const region = Token.isUnresolved(given) ? process.env.CDK_DEFAULT_REGION : given;
-  if (region === undefined) return;
-  if (xRay && region.startsWith("cn-")) {
-    throw new Error(`resignWebhook.xRay: AWS has no X-Ray for functions in ${region}: leave it out (docs/china.md)`);
-  }
-  for (const [name, arn] of Object.entries({ kmsKeyArn, "domain.certificateArn": domain?.certificateArn })) {
-    const there: string = arn?.split(":")[3] ?? region;
-    if (there !== region) throw new Error(`resignWebhook.${name}: is of ${there}, and the stack's region is ${region}`);
   }
 }
 

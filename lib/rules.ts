@@ -22,3 +22,10 @@ export const section = <S extends Shape>(
   rules: Rules<S>,
   ...checks: z.core.$ZodCheck<z.output<z.ZodMiniObject<S>>>[]
 ) => z.prefault(z.strictObject(ruled(shape, rules)).check(...checks), {} as never);
+
+/** Settings as they are given, unchanged by us: lists that a program keeps as constants are taken, too. */
+export type Fixed<T> = T extends readonly (infer Item)[]
+  ? readonly Item[]
+  : T extends object
+    ? { readonly [Name in keyof T]: Fixed<T[Name]> }
+    : T;
